@@ -1,0 +1,1 @@
+"""Speech recognition and understanding for languages with little or no transcribed speech."""

@@ -1,0 +1,178 @@
+"""The command line: verbs, their flags, one form of error. The only importer of jsonargparse.
+
+A verb is a function: parameters before the star are positional, the others are flags, the docstring is the help.
+"""
+
+import inspect
+import json
+import logging
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any, NoReturn
+
+import docstring_parser
+from jsonargparse import ArgumentParser, set_parsing_settings
+
+from speechxl.errors import InputError, NothingMatched
+
+VERBS = {
+    "prepare": "a corpus of any kind to a manifest",
+    "validate": "faults of a corpus that training would trip over",
+    "pretrain": "self-supervised pretraining from scratch",
+    "adapt": "continued pretraining on a new language",
+    "finetune": "a recogniser from transcribed speech",
+    "transcribe": "recordings to text",
+    "evaluate": "error rates on transcribed recordings",
+    "demo": "the whole way on a small synthetic corpus",
+}
+UNEXPECTED, USAGE, NOTHING, INTERRUPTED = 1, 2, 5, 130
+_CODES = (
+    "exit codes: 0 done, 1 unexpected, 2 usage or configuration, 3 validation found errors, 4 some inputs failed, "
+    "5 nothing matched, 130 interrupted"
+)
+
+
+class _Parser(ArgumentParser):
+    """One line for a mistake, with the nearest name that exists."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Prints the mistake and ends with code 2."""
+        del ex
+        text = _one_line(str(message))
+        print(f"{self.prog}: error: {text}{self._nearest(text)}", file=sys.stderr)
+        sys.exit(USAGE)
+
+    def _nearest(self, message: str) -> str:
+        """A hint for a name that does not exist."""
+        unknown = re.search(r"unrecognized arguments: -*([\w.-]+)|does not accept option '([\w.]+)'|[Oo]ption '([\w.]+)' is not", message)
+        if not unknown:
+            return ""
+        group = re.search(r"[Gg]roup '([\w.]+)' does not accept", message)
+        word = next(name for name in unknown.groups() if name).replace("-", "_")
+        word = f"{group[1]}.{word}" if group else word
+        names = [action.dest for action in self._actions if action.dest not in ("help", "print_config")]
+        near = get_close_matches(word, names, 1) or [name for name in names if name.split(".")[-1] == word.split(".")[-1]]
+        return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a verb and gives the exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments[:1] in ([], ["-h"], ["--help"]):
+        print(_overview())
+        return 0 if arguments else USAGE
+    if arguments[0] in ("-V", "--version"):
+        from importlib.metadata import version
+
+        print(f"speechxl {version('speechxl')}")
+        return 0
+    verb = arguments.pop(0)
+    if verb not in VERBS:
+        near = get_close_matches(verb, VERBS, 1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        print(f"speechxl: error: no verb {verb!r}{hint}; see speechxl --help", file=sys.stderr)
+        return USAGE
+    function = getattr(import_module(f"speechxl.verbs.{verb}"), verb)
+    parser = build_parser(verb, function)
+    settings = parser.parse_args([_underscored(argument) for argument in arguments])
+    _log_to_stderr(quiet=settings.quiet)
+    try:
+        chosen = parser.instantiate(settings)
+        outcome = function(**{name: chosen[name] for name in inspect.signature(function).parameters})
+    except NothingMatched as error:
+        return _fail(verb, error, NOTHING)
+    except InputError as error:
+        return _fail(verb, error, USAGE)
+    except Exception as error:
+        if type(error).__name__ == "Interrupted":
+            return _fail(verb, error, INTERRUPTED)
+        logging.getLogger("speechxl").exception("unexpected error; please report it with these lines")
+        return UNEXPECTED
+    except KeyboardInterrupt:
+        return _fail(verb, "interrupted", INTERRUPTED)
+    text = json.dumps(outcome.document, ensure_ascii=False) if settings.json else outcome.text
+    if text:
+        print(text)
+    return outcome.code
+
+
+def build_parser(verb: str, function: Callable[..., Any]) -> ArgumentParser:
+    """Parser of a verb, from the signature and docstring of its function."""
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    parser = _Parser(prog=f"speechxl {verb}", description=(function.__doc__ or "").partition("\n")[0], epilog=_CODES)
+    parser.add_argument("--config", action="config", help="YAML file with settings; of several, later ones win.")
+    parser.add_argument("--json", action="store_true", help="Print one JSON document.")
+    parser.add_argument("--quiet", action="store_true", help="Say only what went wrong.")
+    documented = {item.arg_name: item.description for item in docstring_parser.parse(function.__doc__ or "").params}
+    hints = typing.get_type_hints(function)
+    by_hand = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        options = _options(hints[name], parameter)
+        if options is not None:
+            flag = name if parameter.kind is not inspect.Parameter.KEYWORD_ONLY else f"--{name}"
+            by_hand[name] = parser.add_argument(flag, help=documented[name], **options)
+    parser.add_function_arguments(function, skip=set(by_hand))
+    return parser
+
+
+def _options(hint: Any, parameter: inspect.Parameter) -> dict[str, Any] | None:
+    """How an argument is read that jsonargparse would read otherwise: positional ones, lists of words, switches."""
+    positional = parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+    required = parameter.default is inspect.Parameter.empty
+    options: dict[str, Any] = {} if required else {"default": parameter.default}
+    arms = [arm for arm in typing.get_args(hint) if arm is not types.NoneType] if _is_union(hint) else [hint]
+    if typing.get_origin(arms[0]) is list:
+        options |= {"type": typing.get_args(arms[0])[0], "nargs": "+"}
+        return options if positional or not required else options | {"required": True}
+    if positional:
+        return options | {"type": arms[0]} | ({} if required else {"nargs": "?"})
+    if hint is bool:
+        return options | {"type": bool, "nargs": "?", "const": True}
+    return None
+
+
+def _is_union(hint: Any) -> bool:
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+
+
+def _underscored(argument: str) -> str:
+    """``--max-steps`` is ``--max_steps``."""
+    flag, equals, value = argument.partition("=")
+    return flag.replace("-", "_").replace("__", "--", 1) + equals + value if flag.startswith("--") else argument
+
+
+def _one_line(message: str) -> str:
+    """A mistake in a few words; a value of the wrong type as place, value and what was expected."""
+    key = re.search(r'Parser key "([^"]+)"', message)
+    value = re.search(r"(?:Given value: |Got value: )(.*)", message)
+    expected = re.findall(r"Expected an? (?:<class '([\w.]+)'>|([^\n.]+))", message)
+    if key and value and expected:
+        kinds = [(kind or words).replace("NoneType", "null").strip() for kind, words in expected]
+        return f"{key[1]} is {value[1]!r}, expected {' or '.join(dict.fromkeys(kinds))}."
+    return " ".join(line.strip() for line in message.splitlines() if line.strip())
+
+
+def _log_to_stderr(*, quiet: bool) -> None:
+    """Messages of the package as plain lines."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
+    logging.getLogger("speechxl").setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+def _fail(verb: str, error: object, code: int) -> int:
+    print(f"speechxl {verb}: error: {error}" if code != INTERRUPTED else f"speechxl {verb}: {error}", file=sys.stderr)
+    return code
+
+
+def _overview() -> str:
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {verb:{width}s}  {meaning}" for verb, meaning in VERBS.items())
+    return f"usage: speechxl VERB ... (speechxl VERB --help for its settings)\n\n{verbs}\n\n{_CODES}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,205 @@
+"""Settings in closed groups, and the published presets. No torch.
+
+A field whose default is None takes the value of the preset, or of the recipe that its docstring names.
+"""
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from speechxl.errors import InputError
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Size of an encoder trained from scratch; None takes the preset's."""
+
+    conv_channels: int | None = None
+    """Channels of every convolution of the feature extractor."""
+    layers: int | None = None
+    """Transformer layers."""
+    width: int | None = None
+    """Features of a transformer layer."""
+    ffn: int | None = None
+    """Features inside its feed-forward part."""
+    heads: int | None = None
+    """Attention heads."""
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Regularisation of the encoder; None takes the preset's or the model folder's."""
+
+    hidden: float | None = None
+    """After attention, feed-forward part and the sum with positions."""
+    attention: float | None = None
+    """Of attention weights."""
+    activation: float | None = None
+    """Inside the feed-forward part."""
+    projection: float | None = None
+    """After the projection of the extractor's features."""
+    layer: float | None = None
+    """Probability that a transformer layer is left out of a step (LayerDrop; Fan et al. 2020)."""
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Span masks of pretraining (Baevski et al. 2020, section 3.1)."""
+
+    prob: float = 0.65
+    """Share of frames under spans, were there no overlap; 0.65 masks about 49 %."""
+    length: int = 10
+    """Frames of a span."""
+    min_spans: int = 2
+    """Spans that every utterance gets."""
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Time and channel masks of fine-tuning; None takes 0.75 and 0.25 from a pretrained folder, 0 from scratch."""
+
+    time_prob: float | None = None
+    """Like `Mask.prob`, over frames."""
+    time_length: int = 10
+    """Frames of a span."""
+    channel_prob: float | None = None
+    """Like `Mask.prob`, over the encoder's features."""
+    channel_length: int = 64
+    """Features of a span."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Contrastive objective (Baevski et al. 2020, section 3.2)."""
+
+    distractors: int = 100
+    """K, drawn from the other masked frames of the utterance."""
+    temperature: float = 0.1
+    """Divisor of the cosine similarities."""
+    diversity: float = 0.1
+    """Weight of the penalty on unused codes."""
+    feature_penalty: float | None = None
+    """Weight of the mean square of the extractor's output; None: 10 for base, 0 for large."""
+    feature_gradient: float | None = None
+    """Factor of the gradient into the extractor; None: 0.1 for base, 1 for large."""
+    gumbel_start: float | None = None
+    """Gumbel temperature at the first step; None: 2, and in `adapt` the floor."""
+    gumbel_floor: float | None = None
+    """Lowest Gumbel temperature; None: 0.5 for base, 0.1 for large."""
+    gumbel_decay: float | None = None
+    """Factor of the Gumbel temperature at each optimizer step; None: 0.999995."""
+
+
+@dataclass(frozen=True)
+class Optim:
+    """AdamW and its learning rate."""
+
+    lr: float | None = None
+    """Highest learning rate; None takes the preset's or the verb's."""
+    warmup: float | None = None
+    """Share of the steps over which the learning rate rises; None: 0.08 in pretraining, 0.1 in fine-tuning."""
+    weight_decay: float | None = None
+    """Decoupled, as in fairseq; None: 0.01 in pretraining, 0 in fine-tuning."""
+    clip: float | None = None
+    """Largest gradient norm; None for no limit."""
+    accumulate: int = 1
+    """Batches per optimizer step."""
+
+    def __post_init__(self) -> None:
+        _check(self.lr is None or self.lr > 0, "lr", self.lr, "positive")
+        _check(self.warmup is None or 0 <= self.warmup < 1, "warmup", self.warmup, "a share of the steps from 0 up to 1")
+        _check(self.accumulate >= 1, "accumulate", self.accumulate, "at least 1")
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which utterances are used, and how they are read."""
+
+    min_seconds: float = 0.5
+    """Shorter utterances are left out."""
+    max_seconds: float | None = None
+    """Longer ones are cropped in pretraining and left out in fine-tuning; None: the preset's, or 30."""
+    workers: int | None = None
+    """Processes that read audio; None: none on a CPU, else as many as feed one accelerator."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How often the run is looked at; None: a fixed share of the steps."""
+
+    log_every: int = 10
+    """Steps between rows of ``metrics.csv``."""
+    eval_every: int | None = None
+    """Steps between evaluations on dev; None: a twentieth of the run."""
+    save_every: int | None = None
+    """Steps between checkpoints; None: a twentieth of the run, at most 1000."""
+    samples: int = 3
+    """Dev utterances whose transcripts are shown at each evaluation."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A published model: architecture and pretraining recipe (see ``facts`` in the documentation of each field)."""
+
+    layers: int
+    width: int
+    ffn: int
+    heads: int
+    final_dim: int
+    """Features of the space in which context and targets are compared."""
+    conv_channels: int = 512
+    code_dim: int | None = None
+    """Features of a quantized vector; None: as many as `final_dim`."""
+    codes: int = 320
+    """Codes per codebook; there are two codebooks."""
+    extractor_norm: Literal["group", "layer"] = "layer"
+    conv_bias: bool = True
+    norm_first: bool = True
+    normalise: bool = True
+    """Whether waveforms get zero mean and unit variance."""
+    dropout: Dropout = field(default_factory=lambda: Dropout(0.0, 0.0, 0.0, 0.0, 0.0))
+    feature_dropout: float = 0.0
+    """Of the features that the quantizer sees."""
+    feature_penalty: float = 0.0
+    feature_gradient: float = 1.0
+    gumbel_floor: float = 0.1
+    gumbel_decay: float = 0.999995
+    lr: float = 5e-4
+    """Highest learning rate of pretraining."""
+    finetune_lr: float = 1e-4
+    """Highest learning rate of fine-tuning."""
+    max_seconds: float = 20.0
+
+
+_BASE_DROPOUT = Dropout(hidden=0.1, attention=0.1, activation=0.0, projection=0.1, layer=0.05)
+PRESETS = {
+    "tiny": Preset(4, 192, 768, 4, 128, conv_channels=128, codes=64, max_seconds=10.0, lr=1e-3, finetune_lr=1e-3, gumbel_decay=0.999),
+    "w2v2-base": Preset(
+        12, 768, 3072, 12, 256, extractor_norm="group", conv_bias=False, norm_first=False, normalise=False,
+        dropout=_BASE_DROPOUT, feature_dropout=0.1, feature_penalty=10.0, feature_gradient=0.1, gumbel_floor=0.5,
+        finetune_lr=5e-5, max_seconds=15.625,
+    ),
+    "w2v2-large": Preset(24, 1024, 4096, 16, 768, lr=3e-4),
+    "xls-r-300m": Preset(24, 1024, 4096, 16, 768, lr=3e-4),
+    "xls-r-1b": Preset(48, 1280, 5120, 16, 1024, dropout=Dropout(0.0, 0.0, 0.0, 0.1, 0.0), feature_dropout=0.1, lr=3e-4),
+    "xls-r-2b": Preset(
+        48, 1920, 7680, 16, 1024, dropout=Dropout(0.0, 0.0, 0.0, 0.1, 0.0), feature_dropout=0.1, lr=3e-4, finetune_lr=3e-5,
+    ),
+}  # fmt: skip
+"""wav2vec 2.0 (Baevski et al. 2020), XLS-R (Babu et al. 2022); `tiny` is for a laptop."""
+PresetName = Literal["tiny", "w2v2-base", "w2v2-large", "xls-r-300m", "xls-r-1b", "xls-r-2b"]
+
+
+def resolve(preset: str, architecture: Architecture, dropout: Dropout) -> Preset:
+    """A preset with what was asked for in place of its own values."""
+    base = PRESETS[preset]
+    return replace(base, **_given(architecture), dropout=replace(base.dropout, **_given(dropout)))
+
+
+def _given(group: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Fields that are not None."""
+    return {name: value for name, value in asdict(group).items() if value is not None}
+
+
+def _check(holds: bool, name: str, value: object, expected: str) -> None:
+    if not holds:
+        raise InputError(f"{name} must be {expected}, got {value}.")

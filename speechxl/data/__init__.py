@@ -1,0 +1,1 @@
+"""Reading and batching of audio and manifests."""

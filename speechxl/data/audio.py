@@ -1,0 +1,130 @@
+"""Audio files to waveforms: any container of libsndfile, any rate and channel count, to 16 kHz mono."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from speechxl.errors import InputError
+from speechxl.shapes import SAMPLE_RATE, Utterance
+
+SUFFIXES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aiff .aif .aifc .au .snd .w64 .caf .sph .nist .rf64".split())
+"""File names that are taken for audio when a folder is searched."""
+_TOLERANCE_S = 0.1
+"""Difference between what a header or manifest says and what the file holds that lossy containers make."""
+_STREAMED_BYTES = 2**31 - 4096
+"""Sizes from here on stand in the headers of wav files whose length was not known when they were begun."""
+
+
+class AudioError(InputError):
+    """A recording that cannot be used."""
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What the header of a file says."""
+
+    duration: float
+    """Seconds."""
+    rate: int
+    """Samples per second."""
+    channels: int
+
+
+def probe(path: Path) -> AudioInfo:
+    """Reads the header only.
+
+    Raises:
+        AudioError: If the file is missing, empty or not audio.
+    """
+    with _open(path) as file:
+        return AudioInfo(file.frames / file.samplerate, file.samplerate, file.channels)
+
+
+def read_audio(path: Path, start: float = 0.0, duration: float | None = None) -> np.ndarray:
+    """Reads a recording or a stretch of it; only the stretch is decoded.
+
+    Args:
+        path: Any format of libsndfile.
+        start: Offset, seconds.
+        duration: Seconds; None for all that follows.
+    Returns:
+        (T,) float32 at 16 kHz, the mean of the channels.
+
+    Raises:
+        AudioError: If the file is missing, not audio, truncated, ends before the stretch does, or has samples that are
+            not numbers.
+    """
+    with _open(path) as file:
+        rate, total = file.samplerate, file.frames
+        first = round(start * rate)
+        wanted = total - first if duration is None else round(duration * rate)
+        if first == 0 and abs(wanted - total) <= _TOLERANCE_S * rate:
+            wanted = total
+        if first + wanted > total + _TOLERANCE_S * rate or first >= total:
+            end = f"{start + (duration or 0):.2f} s"
+            raise AudioError(f"{path}: the stretch from {start:.2f} s to {end} passes the end at {total / rate:.2f} s.")
+        try:
+            file.seek(first)
+            samples = file.read(wanted, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise AudioError(f"{path}: cannot be decoded, the file is damaged ({_reason(error)}).") from None
+    expected = min(wanted, total - first)
+    if len(samples) < expected - _TOLERANCE_S * rate:
+        raise AudioError(f"{path}: {_truncated(total / rate, (first + len(samples)) / rate)}")
+    mono = samples.mean(axis=1)
+    if not np.isfinite(mono).all():
+        place = start + int(np.argmin(np.isfinite(mono))) / rate
+        raise AudioError(f"{path}: the sample at {place:.3f} s is not a finite number; export the recording again.")
+    return mono if rate == SAMPLE_RATE else soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ").astype(np.float32)
+
+
+def read_utterance(utterance: Utterance) -> np.ndarray:
+    """Audio of a manifest's row: (T,) float32 at 16 kHz.
+
+    Raises:
+        AudioError: With the place in the manifest.
+    """
+    try:
+        return read_audio(utterance.path, utterance.start, utterance.duration)
+    except AudioError as error:
+        raise AudioError(f"{utterance.origin}: {error}" if utterance.origin else str(error)) from None
+
+
+def standardise(waveform: np.ndarray) -> np.ndarray:
+    """Zero mean and unit variance over the whole waveform, as `transformers`' feature extractor does."""
+    return ((waveform - waveform.mean()) / np.sqrt(waveform.var() + 1e-7)).astype(np.float32)
+
+
+def _open(path: Path) -> soundfile.SoundFile:
+    if not path.exists():
+        raise AudioError(f"{path}: there is no such file.")
+    if path.is_dir():
+        raise AudioError(f"{path} is a folder, a recording was expected.")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path}: the file is empty.")
+    try:
+        file = soundfile.SoundFile(path)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(
+            f"{path}: not audio that libsndfile reads ({_reason(error)}); it reads wav, flac, ogg, opus, mp3 and more. "
+            "Convert it, for example with: ffmpeg -i IN -ar 16000 -ac 1 OUT.flac"
+        ) from None
+    sizes = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+    if sizes and int(sizes[2]) < int(sizes[1]) < _STREAMED_BYTES:
+        promised, found = (file.frames / file.samplerate * int(size) / max(int(sizes[2]), 1) for size in sizes.groups())
+        raise AudioError(f"{path}: {_truncated(promised, found)}")
+    if not 0 < file.frames < 2**62:
+        raise AudioError(f"{path}: the recording has no samples.")
+    return file
+
+
+def _truncated(promised: float, found: float) -> str:
+    return f"the file is truncated, its header promises {promised:.2f} s and it holds {found:.2f} s."
+
+
+def _reason(error: soundfile.LibsndfileError) -> str:
+    return error.error_string.strip().rstrip(".")

@@ -1,0 +1,1 @@
+"""One module per kind of corpus, each with one function `read(folder)`."""

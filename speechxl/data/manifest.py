@@ -1,0 +1,197 @@
+"""Manifests: what is recorded where, in which language, with which text.
+
+A manifest is UTF-8, tab-separated, with one header line; `NeMo`'s JSON lines are read and written as well. Paths are
+relative to the manifest.
+"""
+
+import gzip
+import json
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from speechxl.errors import InputError
+from speechxl.files import write_text
+from speechxl.shapes import Utterance
+
+COLUMNS = ("path", "duration_s", "language", "speaker", "split", "text", "label")
+"""Columns that are always written."""
+OPTIONAL = ("id", "start_s", "phonemes")
+"""Columns that are written where they hold something."""
+_NEMO = {
+    "audio_filepath": "path", "duration": "duration_s", "offset": "start_s", "lang": "language", "pred_text": None
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong in a manifest."""
+
+    place: str
+    """``manifest:line``."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+def read_manifest(path: Path) -> list[Utterance]:
+    """Reads a manifest.
+
+    Raises:
+        InputError: If there is any fault, with the place of the first ten.
+    """
+    utterances, faults = scan_manifest(path)
+    if faults:
+        more = f"\n... and {len(faults) - 10} more" if len(faults) > 10 else ""
+        raise InputError("\n".join(map(str, faults[:10])) + more)
+    return utterances
+
+
+def scan_manifest(path: Path) -> tuple[list[Utterance], list[Fault]]:
+    """Reads what can be read of a manifest, and says what is wrong with the rest.
+
+    Raises:
+        InputError: If there is no such file, or it is not text.
+    """
+    rows = _read_json_lines if _is_json(path) else _read_table
+    utterances: list[Utterance] = []
+    faults: list[Fault] = []
+    seen: dict[str, str] = {}
+    for place, row in rows(path, _read_text(path)):
+        utterance = row if isinstance(row, Fault) else _utterance(row, path.parent.absolute(), place)
+        if isinstance(utterance, Fault):
+            faults.append(utterance)
+        elif utterance.id in seen:
+            faults.append(Fault(place, f"id {utterance.id!r} stands already at {seen[utterance.id]}; ids are unique."))
+        else:
+            seen[utterance.id] = place
+            utterances.append(utterance)
+    return utterances, faults
+
+
+def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
+    """Writes a manifest, as JSON lines if its name ends in ``.json``, ``.jsonl`` (or with ``.gz``), else tab-separated."""
+    utterances = list(utterances)
+    folder = path.parent.absolute()
+    rows = [_row(utterance, folder) for utterance in utterances]
+    if _is_json(path):
+        back = {column: key for key, column in _NEMO.items() if column}
+        lines = [
+            json.dumps({back.get(k, k): float(v) if k in ("duration_s", "start_s") else v for k, v in row.items() if v}, ensure_ascii=False)
+            for row in rows
+        ]
+        write_text(path, "".join(f"{line}\n" for line in lines))
+        return
+    optional = [column for column in OPTIONAL if any(row.get(column) for row in rows)]
+    columns = list(dict.fromkeys([*COLUMNS, *optional, *(key for row in rows for key in row if key not in OPTIONAL)]))
+    write_text(path, "".join("\t".join(cells) + "\n" for cells in [columns, *([row.get(c, "") for c in columns] for row in rows)]))
+
+
+def _is_json(path: Path) -> bool:
+    return bool({".json", ".jsonl", ".ndjson"} & set(path.suffixes[-2:]))
+
+
+def _read_text(path: Path) -> str:
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such manifest.") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder, a manifest was expected.") from None
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise InputError(f"{path}: cannot be unpacked ({error}).") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{path}:{line}: byte {data[error.start]:#04x} is not UTF-8; a manifest is a UTF-8 text file."
+        ) from None
+    if "\0" in text:
+        raise InputError(f"{path}:{text[: text.index(chr(0))].count(chr(10)) + 1}: NUL byte; a manifest is a text file.")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _read_table(path: Path, text: str) -> Iterator[tuple[str, dict[str, str] | Fault]]:
+    lines = text.split("\n")
+    header = [name.strip() for name in lines[0].split("\t")]
+    if "path" not in header:
+        known = [*COLUMNS, *OPTIONAL]
+        near = [f"{name!r} may be meant to be {match[0]!r}" for name in header if (match := get_close_matches(name, known, 1))]
+        hint = f"{'; '.join(near)}." if near else f"The columns are {', '.join(COLUMNS)}; only path is required."
+        raise InputError(f"{path}:1: no column 'path' in the header line {lines[0][:80]!r}. {hint}")
+    if len(set(header)) < len(header):
+        raise InputError(f"{path}:1: a column stands twice in the header: {', '.join(header)}.")
+    for number, line in enumerate(lines[1:], start=2):
+        if line.strip():
+            place = f"{path}:{number}"
+            cells = line.split("\t")
+            if len(cells) > len(header):
+                yield place, Fault(place, f"{len(cells)} fields, but the header has {len(header)} columns.")
+            else:
+                yield place, dict(zip(header, cells, strict=False))
+
+
+def _read_json_lines(path: Path, text: str) -> Iterator[tuple[str, dict[str, str] | Fault]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        place = f"{path}:{number}"
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            yield place, Fault(place, f"not JSON ({error.msg} at character {error.pos + 1}).")
+            continue
+        if not isinstance(row, dict) or not ({"audio_filepath", "path"} & row.keys()):
+            yield place, Fault(place, "not an object with the key 'audio_filepath'.")
+        else:
+            cells = {_NEMO.get(key, key): value for key, value in row.items()}
+            cells.pop(None, None)
+            yield place, {key: "" if value is None else str(value) for key, value in cells.items()}
+
+
+def _utterance(row: dict[str, str], folder: Path, place: str) -> Utterance | Fault:
+    row = {key: unicodedata.normalize("NFC", value.strip()) if key != "path" else value for key, value in row.items()}
+    name = row.pop("path")
+    if not name:
+        return Fault(place, "column 'path' is empty.")
+    seconds: dict[str, float | None] = {}
+    for column in ("duration_s", "start_s"):
+        value = row.pop(column, "")
+        try:
+            seconds[column] = float(value) if value else None
+        except ValueError:
+            return Fault(place, f"{column} is {value!r}, a number of seconds was expected.")
+        if seconds[column] is not None and not 0 <= seconds[column] < 1e7:
+            return Fault(place, f"{column} is {value}, a number of seconds of at least 0 was expected.")
+    start, duration = seconds["start_s"] or 0.0, seconds["duration_s"]
+    if duration == 0:
+        return Fault(place, "duration_s is 0, an utterance takes some time.")
+    id = row.pop("id", "") or (f"{name}@{start:g}" if seconds["start_s"] is not None else name)
+    known = {column: row.pop(column, "") for column in ("language", "speaker", "split", "text", "phonemes", "label")}
+    return Utterance(folder / name, id, start, duration, **known, extra=row, origin=place)
+
+
+def _row(utterance: Utterance, folder: Path) -> dict[str, str]:
+    name = os.path.relpath(utterance.path, folder)
+    if {"\t", "\n"} & set(name):
+        raise InputError(f"{name!r} has a tab or line break in its name, which a manifest cannot hold; rename the file.")
+    whole = utterance.id in (name, str(utterance.path))
+    row = {
+        "path": name,
+        "duration_s": "" if utterance.duration is None else f"{utterance.duration:.4f}",
+        "language": utterance.language,
+        "speaker": utterance.speaker,
+        "split": utterance.split,
+        "text": utterance.text,
+        "label": utterance.label,
+        "id": "" if whole else utterance.id,
+        "start_s": f"{utterance.start:.4f}" if utterance.start else "",
+        "phonemes": utterance.phonemes,
+        **utterance.extra,
+    }
+    return {key: " ".join(value.split()) if key != "path" else value for key, value in row.items()}

@@ -1,0 +1,9 @@
+"""What a user can mend."""
+
+
+class InputError(ValueError):
+    """Bad input or configuration; the message says where, the value found, what was expected, what to do."""
+
+
+class NothingMatched(InputError):
+    """No file or row matched what was asked for."""

@@ -1,0 +1,70 @@
+"""Error rates of transcripts, with intervals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jiwer
+import numpy as np
+
+from speechxl.text import normalise
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Edit operations of N utterances."""
+
+    substitutions: np.ndarray
+    """(N,)."""
+    deletions: np.ndarray
+    """(N,)."""
+    insertions: np.ndarray
+    """(N,)."""
+    lengths: np.ndarray
+    """(N,) units of the references."""
+
+    @property
+    def total(self) -> np.ndarray:
+        """(N,) edits."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def rate(self) -> float | None:
+        """Edits per unit of all references together; None without any."""
+        return float(self.total.sum() / self.lengths.sum()) if self.lengths.sum() else None
+
+    def interval(self, level: float = 0.95, draws: int = 1000, seed: int = 0) -> tuple[float, float] | None:
+        """Percentile bootstrap interval of the rate over utterances (Bisani and Ney 2004)."""
+        if not self.lengths.sum():
+            return None
+        weights = np.random.default_rng(seed).multinomial(len(self.lengths), np.full(len(self.lengths), 1 / len(self.lengths)), draws)
+        rates = (weights @ self.total) / np.maximum(weights @ self.lengths, 1)
+        low, high = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
+
+    def select(self, rows: Sequence[int]) -> "Errors":
+        """Of some utterances."""
+        index = np.array(rows, dtype=int)
+        return Errors(self.substitutions[index], self.deletions[index], self.insertions[index], self.lengths[index])
+
+
+def count_errors(references: Sequence[str], hypotheses: Sequence[str], unit: str) -> Errors:
+    """Fewest edits from each reference to its hypothesis.
+
+    Args:
+        references: Texts; compared after NFC and with single spaces.
+        hypotheses: As many.
+        unit: ``"word"`` (also phones that are separated by spaces) or ``"char"`` (spaces count).
+    """
+    align = jiwer.process_words if unit == "word" else jiwer.process_characters
+    pairs = list(zip(map(normalise, references), map(normalise, hypotheses), strict=True))
+    if not pairs:
+        return Errors(*(np.zeros(0, int) for _ in range(4)))
+    alignment = align([reference for reference, _ in pairs], [hypothesis for _, hypothesis in pairs])
+    counts = {"substitute": np.zeros(len(pairs), int), "delete": np.zeros(len(pairs), int), "insert": np.zeros(len(pairs), int)}
+    for row, chunks in enumerate(alignment.alignments):
+        for chunk in chunks:
+            if chunk.type != "equal":
+                reference, hypothesis = chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx
+                counts[chunk.type][row] += max(reference, hypothesis)
+    lengths = np.array([len(reference) for reference in alignment.references])
+    return Errors(counts["substitute"], counts["delete"], counts["insert"], lengths)

@@ -1,0 +1,1 @@
+"""Encoder, quantizer, masks and model folders."""

@@ -1,0 +1,107 @@
+"""wav2vec 2.0 / XLS-R encoder: the modules and parameter names of `transformers`, another way of computing them."""
+
+from collections.abc import Collection
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, Wav2Vec2Model
+
+from speechxl.errors import InputError
+from speechxl.models.dropout import attention, replace_dropout
+from speechxl.models.extractor import FeatureExtractor
+from speechxl.models.frames import FrameGeometry
+from speechxl.shapes import Encoded
+
+
+class Encoder(nn.Module):
+    """Waveform to contextual features (Baevski et al. 2020, section 2; Babu et al. 2022, XLS-R).
+
+    Padding never changes an utterance's features: statistics over time, the convolution over positions and attention
+    see valid frames only.
+
+    Args:
+        wav2vec2: A model of `transformers`, whose modules are taken over; state dictionaries fit both ways.
+    """
+
+    def __init__(self, wav2vec2: Wav2Vec2Model) -> None:
+        super().__init__()
+        config = wav2vec2.config
+        if config.feat_extract_activation != "gelu" or config.add_adapter:
+            raise InputError(
+                "Only encoders with GELU in the feature extractor and without a convolutional adapter are supported; "
+                f"this one has feat_extract_activation={config.feat_extract_activation!r}, add_adapter={config.add_adapter}."
+            )
+        self.geometry = FrameGeometry(tuple(config.conv_kernel), tuple(config.conv_stride))
+        self.feature_extractor = FeatureExtractor(
+            wav2vec2.feature_extractor.conv_layers, self.geometry, config.feat_extract_norm
+        )
+        self.feature_projection = wav2vec2.feature_projection
+        embedding = getattr(wav2vec2, "masked_spec_embed", None)
+        self.masked_spec_embed = nn.Parameter(torch.rand(config.hidden_size)) if embedding is None else embedding
+        self.encoder = wav2vec2.encoder
+        self.norm_first = bool(config.do_stable_layer_norm)
+        replace_dropout(self)
+        for layer in self.encoder.layers:
+            layer.attention.config._attn_implementation = "speechxl"
+
+    def forward(
+        self,
+        waveform: Tensor,
+        lengths: Tensor | None = None,
+        *,
+        mask: Tensor | None = None,
+        channel_mask: Tensor | None = None,
+        skip: Collection[int] = (),
+    ) -> Encoded:
+        """Encodes a batch.
+
+        Args:
+            waveform: (B, T) at 16 kHz, normalised as the model expects, zero beyond each utterance's end.
+            lengths: (B,) samples; None if no utterance is padded.
+            mask: (B, F) True where the mask embedding replaces a frame.
+            channel_mask: (B, D) True where a channel is zeroed.
+            skip: Layers to leave out (layer drop).
+        """
+        conv = self.feature_extractor(waveform, lengths)
+        return self.contextualise(conv, lengths, mask=mask, channel_mask=channel_mask, skip=skip)
+
+    def contextualise(
+        self,
+        conv: Tensor,
+        lengths: Tensor | None = None,
+        *,
+        mask: Tensor | None = None,
+        channel_mask: Tensor | None = None,
+        skip: Collection[int] = (),
+    ) -> Encoded:
+        """Second half of `forward`: from the feature extractor's output (B, F, Dc)."""
+        x, normed = self.feature_projection(conv)
+        if mask is not None:
+            x = torch.where(mask[..., None], self.masked_spec_embed.to(x.dtype), x)
+        if channel_mask is not None:
+            x = x.masked_fill(channel_mask[:, None], 0)
+        visible = frames = None
+        if lengths is not None:
+            frames = self.geometry.num_frames(lengths)
+            valid = torch.arange(x.shape[1], device=x.device) < frames[:, None].clamp(min=1)
+            x = x * valid[..., None]
+            visible = valid[:, None, None].expand(-1, 1, x.shape[1], -1)
+        x = x + self.encoder.pos_conv_embed(x)
+        if not self.norm_first:
+            x = self.encoder.layer_norm(x)
+        x = self.encoder.dropout(x)
+        for index, layer in enumerate(self.encoder.layers):
+            if index not in skip:
+                x = layer(x, attention_mask=visible)
+        if self.norm_first:
+            x = self.encoder.layer_norm(x)
+        return Encoded(features=x, lengths=frames, conv_features=conv, normed_features=normed)
+
+
+def _attention(module, query, key, value, attention_mask, dropout=0.0, scaling=None, **_):  # noqa: ANN001, ANN003, ANN202
+    """`transformers`' attention interface: (B, H, F, D / H) to (B, F, H, D / H)."""
+    x = attention(query, key, value, attention_mask, dropout, module.scaling if scaling is None else scaling)
+    return x.transpose(1, 2), None
+
+
+AttentionInterface.register("speechxl", _attention)

@@ -1,0 +1,288 @@
+"""The convolutional feature extractor of wav2vec 2.0, computed channels-last in blocks of rows.
+
+A convolution whose stride is close to its kernel is one or two matrix products on a reshaped view, if the features
+lie channels-last. Every utterance gets a slot of rows whose size is a multiple of all strides, so that a whole batch
+is one long sequence in each layer: no transposes, no copies, no loop over utterances.
+
+Only the outputs of the matrix products are kept for the backward pass. Normalisation and GELU are applied to a block
+of rows when the next layer reads it, and again in the backward pass. The first layer, half of all activations, is
+never stored: its normalisation is folded into its weights, because the statistics of a linear map of ten samples
+follow from the second moments of the samples.
+"""
+
+from collections.abc import Iterator
+from math import prod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from speechxl.models.frames import FrameGeometry
+
+BLOCK_ROWS = 1024
+"""Output rows of a block on a CPU, so that the working set stays in the caches."""
+
+
+class FeatureExtractor(nn.Module):
+    """Convolutions from waveform to features (Baevski et al. 2020, wav2vec 2.0, sections 2 and 4.2).
+
+    Args:
+        conv_layers: The layers of `transformers`' `Wav2Vec2FeatureEncoder`; their parameters and names are used.
+        geometry: Kernels and strides of the layers.
+        norm: ``"group"`` normalises the first layer's channels over time, ``"layer"`` every layer over its channels.
+    """
+
+    def __init__(self, conv_layers: nn.ModuleList, geometry: FrameGeometry, norm: str) -> None:
+        super().__init__()
+        self.conv_layers = conv_layers
+        self.geometry = geometry
+        self.norm = norm
+
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Features of each utterance; padding does not change them.
+
+        Args:
+            waveform: (B, T) at 16 kHz, zero beyond each utterance's end.
+            lengths: (B,) samples; None if no utterance is padded.
+        Returns:
+            (B, F, D) output of the last convolution, before the feature projection's layer norm.
+        """
+        geometry, device = self.geometry, waveform.device.type
+        batch, samples = waveform.shape
+        frames = geometry.num_frames(samples)
+        slot = frames + geometry.overhang
+        dtype = self.conv_layers[0].conv.weight.dtype
+        if torch.is_autocast_enabled(device):
+            dtype = torch.get_autocast_dtype(device)
+        with torch.autocast(device, enabled=False):
+            fold = self._fold_group_norm if self.norm == "group" else self._fold_layer_norm
+            design, weight, bias = fold(waveform, slot, lengths)
+            parameters = []
+            for layer in self.conv_layers[1:]:
+                norm = layer.layer_norm if self.norm == "layer" else None
+                parameters += [layer.conv.weight, layer.conv.bias]
+                parameters += [None, None] if norm is None else [norm.weight, norm.bias]
+            features = _ConvStack.apply(geometry, batch * slot, design.to(dtype), weight.to(dtype), bias.to(dtype), *parameters)
+        return features.view(batch, slot, -1)[:, :frames]
+
+    def _windows(self, waveform: Tensor, slot: int) -> Tensor:
+        """Samples under the first kernel for each row of all slots, and a few rows beyond: (N, k)."""
+        geometry = self.geometry
+        batch, samples = waveform.shape
+        flat = F.pad(waveform, (0, max(0, slot * geometry.stride - samples)))[:, : slot * geometry.stride].reshape(-1)
+        flat = F.pad(flat, (0, geometry.receptive_field))
+        return flat.unfold(0, geometry.kernels[0], geometry.strides[0])
+
+    def _fold_group_norm(self, waveform: Tensor, slot: int, lengths: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """First convolution and its group norm over valid frames as one affine map per utterance."""
+        conv, norm = self.conv_layers[0].conv, self.conv_layers[0].layer_norm
+        kernel, stride = self.geometry.kernels[0], self.geometry.strides[0]
+        windows = waveform.double().unfold(1, kernel, stride)  # (B, F0, k)
+        if lengths is None:
+            count = windows.new_full((len(waveform),), windows.shape[1])
+        else:
+            count = ((lengths - kernel) // stride + 1).clamp(min=1)
+            valid = torch.arange(windows.shape[1], device=waveform.device) < count[:, None]
+            windows = windows * valid[..., None]
+        mean = windows.sum(1) / count[:, None]
+        covariance = windows.mT @ windows / count[:, None, None] - mean[:, :, None] * mean[:, None, :]  # (B, k, k)
+        weight = conv.weight[:, 0].double()  # (D, k)
+        variance = ((weight @ covariance) * weight).sum(-1)  # (B, D)
+        scale = norm.weight / (variance.clamp(min=0) + norm.eps).sqrt()
+        folded = scale[:, None] * weight.mT  # (B, k, D)
+        return self._windows(waveform, slot), folded, norm.bias - (mean[:, None] @ folded)[:, 0]
+
+    def _fold_layer_norm(self, waveform: Tensor, slot: int, lengths: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """First convolution and its layer norm as one affine map of samples that are scaled row by row."""
+        del lengths
+        conv, norm = self.conv_layers[0].conv, self.conv_layers[0].layer_norm
+        bias = conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias
+        affine = torch.cat([conv.weight[:, 0], bias[:, None]], dim=1).double()
+        affine = affine - affine.mean(0)  # (D, k + 1), without its mean over channels
+        windows = self._windows(waveform, slot).double()
+        windows = torch.cat([windows, windows.new_ones(len(windows), 1)], dim=1)
+        variance = ((windows @ (affine.mT @ affine / len(affine))) * windows).sum(1, keepdim=True)
+        scaled = windows * (variance.clamp(min=0) + norm.eps).rsqrt()
+        return scaled, (affine * norm.weight[:, None]).mT[None], norm.bias[None]
+
+
+class _ConvStack(torch.autograd.Function):
+    """All convolutions, with normalisation and GELU, as a function of the first layer's rows."""
+
+    @staticmethod
+    def forward(ctx, geometry: FrameGeometry, frames: int, design: Tensor, weight: Tensor, bias: Tensor, *parameters):  # noqa: ANN001, ANN205
+        """Rows of the last layer.
+
+        Args:
+            ctx: For the backward pass.
+            geometry: Kernels and strides.
+            frames: Rows of the last layer, of all slots together.
+            design: (N, k) samples of each row of the first layer, all slots one after the other, and a few rows more.
+            weight: (B or 1, k, D) first layer with its normalisation, per utterance or for all.
+            bias: (B or 1, D).
+            parameters: weight, bias, norm weight and norm bias of each later layer; None where absent.
+        """
+        layers = [
+            _Layer(kernel, stride, design.dtype, *parameters[4 * index : 4 * index + 4])
+            for index, (kernel, stride) in enumerate(zip(geometry.kernels[1:], geometry.strides[1:], strict=True))
+        ]
+        first = _First(design, weight, bias, frames * prod(geometry.strides[1:]))
+        outputs: list[Tensor | None] = []
+        size = first.size
+        for index, layer in enumerate(layers):
+            size //= layer.stride
+            output = design.new_empty(size + geometry.receptive_field, layer.width)
+            output[size:] = 0
+            for low, high in _blocks(size, 1 if index else first.slots, design.device):
+                rows = layer.rows(low, high)
+                x = layers[index - 1].activate(outputs[-1][rows]) if index else F.gelu(first(rows))
+                layer.convolve(x, output[low:high])
+            outputs = [*outputs, output] if any(ctx.needs_input_grad) else [output]
+        ctx.first, ctx.layers, ctx.outputs = first, layers, outputs
+        return layers[-1].activate(outputs[-1][:size])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor):  # noqa: ANN001, ANN205
+        """Gradients of design, weight, bias and parameters; each layer's output is overwritten by its gradient."""
+        first, layers, outputs = ctx.first, ctx.layers, ctx.outputs
+        ctx.outputs = None
+        with torch.autocast(grad.device.type, enabled=False):
+            upper = layers[-1].activate_backward(grad.contiguous(), outputs.pop()[: len(grad)])
+            for index in reversed(range(len(layers))):
+                layer, lower = layers[index], outputs.pop() if index else None
+                carry = None
+                for low, high in _blocks(len(upper), 1 if index else first.slots, grad.device):
+                    rows, own = layer.rows(low, high), slice(low * layer.stride, high * layer.stride)
+                    normed = None if index else first(rows)
+                    x = layers[index - 1].activate(lower[rows]) if index else F.gelu(normed)
+                    dx = layer.convolve_backward(x, upper[low:high])
+                    if carry is not None:
+                        dx[: len(carry)] += carry
+                    dx, carry = dx.split([own.stop - own.start, len(dx) - (own.stop - own.start)])
+                    if index:
+                        lower[own] = layers[index - 1].activate_backward(dx, lower[own])
+                    else:
+                        first.backward(torch.ops.aten.gelu_backward(dx, normed[: len(dx)]), own)
+                upper = lower[: len(upper) * layer.stride] if index else None
+        return None, None, *first.gradients, *(gradient for layer in layers for gradient in layer.gradients)
+
+
+class _First:
+    """First convolution; its output is computed where it is needed and never stored."""
+
+    def __init__(self, design: Tensor, weight: Tensor, bias: Tensor, size: int) -> None:
+        self.design, self.weight, self.bias, self.size = design, weight, bias, size
+        self.slots = len(weight)
+        self.gradients = [torch.zeros_like(design), torch.zeros_like(weight), torch.zeros_like(bias)]
+
+    def __call__(self, rows: slice) -> Tensor:
+        """Normalised rows, before GELU: (rows, D). The rows lie in one slot, or they are all rows."""
+        if self.slots == 1 or rows.stop - rows.start < self.size:
+            slot = rows.start * self.slots // self.size
+            return torch.addmm(self.bias[slot], self.design[rows], self.weight[slot])
+        design = self.design[: self.size].view(self.slots, -1, self.design.shape[1])
+        body = torch.baddbmm(self.bias[:, None], design, self.weight).flatten(0, 1)
+        return F.pad(body, (0, 0, 0, rows.stop - self.size))
+
+    def backward(self, grad: Tensor, rows: slice) -> None:
+        """Adds to the gradients, given the gradient of the normalised rows."""
+        design, weight, bias = self.gradients
+        if self.slots == 1 or len(grad) < self.size:
+            slot = rows.start * self.slots // self.size
+            design[rows] = grad @ self.weight[slot].mT
+            weight[slot] += self.design[rows].mT @ grad
+            bias[slot] += grad.sum(0)
+        else:
+            grad = grad.view(self.slots, -1, grad.shape[1])
+            weight += self.design[: self.size].view(self.slots, -1, self.design.shape[1]).mT @ grad
+            bias += grad.sum(1)
+
+
+class _Layer:
+    """A later convolution, the normalisation and GELU behind it, and their gradients.
+
+    The kernel is cut into groups of ``stride`` samples: group j of all output rows is one strided view of the input.
+    """
+
+    def __init__(
+        self, kernel: int, stride: int, dtype: torch.dtype, weight: Tensor, bias: Tensor | None, scale: Tensor | None, shift: Tensor | None
+    ) -> None:
+        self.kernel, self.stride = kernel, stride
+        self.width, self.channels = weight.shape[:2]
+        self.taps = [
+            group.permute(2, 1, 0).reshape(-1, self.width).to(dtype) for group in weight.split(stride, dim=2)
+        ]  # (group * C, D)
+        self.bias, self.scale, self.shift = (None if p is None else p.to(dtype) for p in (bias, scale, shift))
+        self.tap_gradients = [tap.new_zeros(tap.shape, dtype=weight.dtype) for tap in self.taps]
+        self.other_gradients = [None if p is None else torch.zeros_like(p) for p in (bias, scale, shift)]
+
+    def rows(self, low: int, high: int) -> slice:
+        """Input rows under output rows ``low`` to ``high``."""
+        return slice(low * self.stride, max(high * self.stride, (high - 1) * self.stride + self.kernel))
+
+    def _groups(self, x: Tensor, size: int) -> list[Tensor]:
+        """One view (size, group * C) of ``x`` (rows, C) for each group of the kernel."""
+        hop = self.stride * self.channels
+        return [x.as_strided((size, len(tap)), (hop, 1), x.storage_offset() + j * hop) for j, tap in enumerate(self.taps)]
+
+    def convolve(self, x: Tensor, out: Tensor) -> None:
+        """Writes the convolution of ``x`` (rows, C) to ``out`` (size, D)."""
+        for j, (view, tap) in enumerate(zip(self._groups(x, len(out)), self.taps, strict=True)):
+            if j:
+                out.addmm_(view, tap)
+            elif self.bias is None:
+                torch.mm(view, tap, out=out)
+            else:
+                torch.addmm(self.bias, view, tap, out=out)
+
+    def convolve_backward(self, x: Tensor, grad: Tensor) -> Tensor:
+        """Gradient of ``x``; adds to the gradients of the kernel and its bias."""
+        dx = torch.empty_like(x)
+        covered = min(len(self.taps[0]) // self.channels, self.stride) == self.stride
+        dx[len(grad) * self.stride if covered else 0 :] = 0
+        views = zip(self._groups(x, len(grad)), self._groups(dx, len(grad)), self.taps, self.tap_gradients, strict=True)
+        for j, (view, target, tap, gradient) in enumerate(views):
+            gradient += view.mT @ grad
+            if j:
+                target.addmm_(grad, tap.mT)
+            else:
+                torch.mm(grad, tap.mT, out=target)
+        if self.other_gradients[0] is not None:
+            self.other_gradients[0] += grad.sum(0)
+        return dx
+
+    def activate(self, z: Tensor) -> Tensor:
+        """Layer norm, where there is one, and GELU of the convolution's output (rows, D)."""
+        return F.gelu(z if self.scale is None else F.layer_norm(z, (self.width,), self.scale, self.shift))
+
+    def activate_backward(self, grad: Tensor, z: Tensor) -> Tensor:
+        """Gradient of the convolution's output; adds to the gradients of the norm."""
+        if self.scale is None:
+            return torch.ops.aten.gelu_backward(grad, z)
+        normed, mean, rstd = torch.ops.aten.native_layer_norm(z, [self.width], self.scale, self.shift, 1e-5)
+        grad = torch.ops.aten.gelu_backward(grad, normed)
+        grad, scale, shift = torch.ops.aten.native_layer_norm_backward(
+            grad, z, [self.width], mean, rstd, self.scale, self.shift, [True, True, True]
+        )
+        self.other_gradients[1] += scale
+        self.other_gradients[2] += shift
+        return grad
+
+    @property
+    def gradients(self) -> list[Tensor | None]:
+        """Of weight, bias, norm weight and norm bias."""
+        groups = [gradient.view(-1, self.channels, self.width).permute(2, 1, 0) for gradient in self.tap_gradients]
+        return [torch.cat(groups, dim=2), *self.other_gradients]
+
+
+def _blocks(size: int, slots: int, device: torch.device) -> Iterator[tuple[int, int]]:
+    """Ranges of output rows that are computed together: all on an accelerator, else a few within one slot."""
+    if device.type != "cpu":
+        yield 0, size
+        return
+    for slot in range(slots):
+        start, stop = size * slot // slots, size * (slot + 1) // slots
+        for low in range(start, stop, BLOCK_ROWS):
+            yield low, min(low + BLOCK_ROWS, stop)

@@ -1,0 +1,323 @@
+"""Model folders: what `transformers` reads and writes, and a note of what speechxl knows beside it."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from transformers import (
+    PreTrainedModel,
+    Wav2Vec2Config,
+    Wav2Vec2CTCTokenizer,
+    Wav2Vec2FeatureExtractor,
+    Wav2Vec2ForCTC,
+    Wav2Vec2ForPreTraining,
+)
+from transformers.utils import cached_file
+
+from speechxl.config import Dropout, Preset
+from speechxl.errors import InputError
+from speechxl.files import replace_file, write_text
+from speechxl.models.dropout import Dropout as DropoutModule
+from speechxl.models.encoder import Encoder
+from speechxl.models.quantizer import GumbelQuantizer
+from speechxl.shapes import SAMPLE_RATE
+from speechxl.text import SPECIAL, Vocabulary
+
+log = logging.getLogger(__name__)
+_QUANTIZER = ("quantizer.", "project_q.", "project_hid.")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What ``speechxl.json`` says of a model beside what `transformers` reads."""
+
+    normalise: bool
+    """Whether waveforms get zero mean and unit variance."""
+    languages: list[str] = field(default_factory=list)
+    """ISO 639-3 codes of the training data."""
+    units: str | None = None
+    """``"char"`` or ``"phoneme"`` of a CTC model."""
+    column: str | None = None
+    """Manifest column of its targets."""
+    vocabulary: str | None = None
+    """Hash of its vocabulary."""
+    preset: str | None = None
+    """What the encoder was first made from."""
+
+
+def new_pretraining_model(preset: Preset) -> Wav2Vec2ForPreTraining:
+    """A model with random weights (initialised as `transformers` does, which follows fairseq)."""
+    return _with_encoder(Wav2Vec2ForPreTraining(_config(preset)))
+
+
+def new_ctc_model(preset: Preset, vocabulary: Vocabulary) -> Wav2Vec2ForCTC:
+    """A CTC model with random weights."""
+    return _with_encoder(Wav2Vec2ForCTC(_with_vocabulary(_config(preset), vocabulary)))
+
+
+def load_pretraining_model(source: str, *, reinit_quantizer: bool = False) -> Wav2Vec2ForPreTraining:
+    """A pretrained model with its quantizer, to go on with.
+
+    Args:
+        source: Model folder, or name on the hub.
+        reinit_quantizer: Whether a quantizer and heads that are missing are drawn at random.
+
+    Raises:
+        InputError: If the folder has no quantizer, as after fine-tuning.
+    """
+    model, missing = _load(Wav2Vec2ForPreTraining, source, {})
+    if (lost := [name for name in missing if name.startswith(_QUANTIZER)]) and not reinit_quantizer:
+        raise InputError(
+            f"{source}: no weights for {', '.join(lost[:3])}{' ...' if len(lost) > 3 else ''}; fine-tuned checkpoints lack "
+            "the quantizer that pretraining goes on with. Start from the pretrained checkpoint, or draw a new one with "
+            "--reinit_quantizer true."
+        )
+    return model
+
+
+def load_ctc_model(source: str) -> tuple[Wav2Vec2ForCTC, Vocabulary, Card]:
+    """A fine-tuned model and its vocabulary.
+
+    Raises:
+        InputError: If the folder has no CTC head or vocabulary, or they do not fit.
+    """
+    config = _read_config(source)
+    vocabulary = read_vocabulary(source, config)
+    model, missing = _load(Wav2Vec2ForCTC, source, {})
+    if any(name.startswith("lm_head") for name in missing):
+        raise InputError(f"{source}: no weights of a CTC head; this is a pretrained encoder. Run speechxl finetune first.")
+    if len(vocabulary) != model.config.vocab_size:
+        raise InputError(
+            f"{source}: vocab.json has {len(vocabulary)} symbols and the checkpoint's CTC head {model.config.vocab_size}; "
+            "they belong to different models."
+        )
+    card = read_card(source)
+    if card.vocabulary not in (None, vocabulary.hash):
+        raise InputError(
+            f"{source}: vocab.json was changed since training (hash {vocabulary.hash}, speechxl.json says {card.vocabulary}); "
+            "put the original back."
+        )
+    return model, vocabulary, card
+
+
+def load_encoder_for_ctc(source: str, vocabulary: Vocabulary, dropout: Dropout) -> Wav2Vec2ForCTC:
+    """Any wav2vec2-family checkpoint with a CTC head for ``vocabulary``, kept where it was trained for exactly that."""
+    config = _read_config(source)
+    changes = {name: value for name, value in _dropout_fields(dropout).items() if value is not None}
+    same = False
+    if config.get("architectures") == ["Wav2Vec2ForCTC"]:
+        same = read_vocabulary(source, config) == vocabulary
+    model, _ = _load(Wav2Vec2ForCTC, source, {**changes, "vocab_size": len(vocabulary), "pad_token_id": vocabulary.blank})
+    if not same:
+        model.lm_head.reset_parameters()
+    return model
+
+
+def save_model(
+    folder: Path, model: PreTrainedModel, card: Card, vocabulary: Vocabulary | None = None, settings: str | None = None
+) -> None:
+    """Writes a model folder file by file, each complete or not at all, the weights last.
+
+    Args:
+        folder: Where.
+        model: With this package's encoder; its parameter names are those of `transformers`.
+        card: For ``speechxl.json``.
+        vocabulary: Of a CTC model.
+        settings: Resolved settings of the run, YAML.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    config = json.loads(model.config.to_json_string())
+    config["architectures"] = [type(model).__name__]
+    _write_json(folder / "config.json", config)
+    frontend = Wav2Vec2FeatureExtractor(do_normalize=card.normalise, return_attention_mask=True)
+    _write_json(folder / "preprocessor_config.json", json.loads(frontend.to_json_string()))
+    if vocabulary is not None:
+        _write_json(folder / "vocab.json", {symbol: number for number, symbol in enumerate(vocabulary.symbols)})
+        _write_json(folder / "tokenizer_config.json", _tokenizer_config(vocabulary))
+    libraries = {name: version(name) for name in ("speechxl", "torch", "transformers")}
+    _write_json(folder / "speechxl.json", {"schema": 1, **asdict(card), "libraries": libraries})
+    if settings is not None:
+        write_text(folder / "config.yaml", settings)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    replace_file(folder / "model.safetensors", lambda part: save_file(weights, part, metadata={"format": "pt"}))
+
+
+def read_card(source: str) -> Card:
+    """``speechxl.json`` of a model; for a foreign one what its preprocessor and configuration say."""
+    path = cached_file(source, "speechxl.json", _raise_exceptions_for_missing_entries=False)
+    if path is not None:
+        document = _read_json(Path(path))
+        return Card(**{name: document[name] for name in Card.__dataclass_fields__ if name in document})
+    config = _read_config(source)
+    normalise = config.get("feat_extract_norm") == "layer"
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        path = cached_file(source, name, _raise_exceptions_for_missing_entries=False)
+        if path is not None:
+            document = _read_json(Path(path))
+            document = document.get("feature_extractor", document)
+            if document.get("sampling_rate", SAMPLE_RATE) != SAMPLE_RATE:
+                raise InputError(f"{source}: the model expects {document['sampling_rate']} Hz; only 16000 Hz is supported.")
+            normalise = bool(document.get("do_normalize", normalise))
+            break
+    return Card(normalise=normalise)
+
+
+def read_vocabulary(source: str, config: Mapping[str, Any]) -> Vocabulary:
+    """Symbols of a CTC model, from ``vocab.json`` and the tokenizer's settings.
+
+    Raises:
+        InputError: If there is none, or it is not one symbol a number.
+    """
+    path = cached_file(source, "vocab.json", _raise_exceptions_for_missing_entries=False)
+    if path is None:
+        raise InputError(f"{source}: no vocab.json; this is not a fine-tuned CTC model. Run speechxl finetune first.")
+    symbols = _read_json(Path(path))
+    if any(isinstance(number, dict) for number in symbols.values()):
+        raise InputError(
+            f"{source}: vocab.json holds one vocabulary for each of {len(symbols)} languages; choose one with "
+            "transformers' tokenizer (set_target_lang), save model and tokenizer to a folder, and use that folder."
+        )
+    ordered = sorted(symbols, key=symbols.__getitem__)
+    if [symbols[symbol] for symbol in ordered] != list(range(len(symbols))):
+        raise InputError(f"{source}: the numbers in vocab.json are not 0 to {len(symbols) - 1}, each once.")
+    path = cached_file(source, "tokenizer_config.json", _raise_exceptions_for_missing_entries=False)
+    settings = _read_json(Path(path)) if path is not None else {}
+    phones = settings.get("tokenizer_class") == "Wav2Vec2PhonemeCTCTokenizer"
+    delimiter = settings.get("word_delimiter_token", "|")
+    return Vocabulary(tuple(ordered), config.get("pad_token_id") or 0, delimiter if delimiter in symbols and not phones else None)
+
+
+def _config(preset: Preset) -> Wav2Vec2Config:
+    return Wav2Vec2Config(
+        hidden_size=preset.width,
+        num_hidden_layers=preset.layers,
+        num_attention_heads=preset.heads,
+        intermediate_size=preset.ffn,
+        conv_dim=(preset.conv_channels,) * 7,
+        feat_extract_norm=preset.extractor_norm,
+        conv_bias=preset.conv_bias,
+        do_stable_layer_norm=preset.norm_first,
+        proj_codevector_dim=preset.final_dim,
+        codevector_dim=preset.code_dim or preset.final_dim,
+        num_codevectors_per_group=preset.codes,
+        feat_quantizer_dropout=preset.feature_dropout,
+        final_dropout=0.0,
+        ctc_loss_reduction="mean",
+        ctc_zero_infinity=True,
+        pad_token_id=0,
+        bos_token_id=None,
+        eos_token_id=None,
+        **_dropout_fields(preset.dropout),
+    )
+
+
+def _dropout_fields(dropout: Dropout) -> dict[str, float | None]:
+    """Names of `transformers`' configuration."""
+    return {
+        "hidden_dropout": dropout.hidden,
+        "attention_dropout": dropout.attention,
+        "activation_dropout": dropout.activation,
+        "feat_proj_dropout": dropout.projection,
+        "layerdrop": dropout.layer,
+    }
+
+
+def _with_vocabulary(config: Wav2Vec2Config, vocabulary: Vocabulary) -> Wav2Vec2Config:
+    config.vocab_size, config.pad_token_id = len(vocabulary), vocabulary.blank
+    return config
+
+
+def _with_encoder(model: PreTrainedModel) -> Any:  # noqa: ANN401
+    """Puts this package's encoder and quantizer in the place of those of `transformers`, with their parameters."""
+    config = model.config
+    model.wav2vec2 = Encoder(model.wav2vec2)
+    if isinstance(model, Wav2Vec2ForPreTraining):
+        quantizer = model.quantizer
+        model.quantizer = GumbelQuantizer(quantizer.codevectors, quantizer.weight_proj, config.num_codevector_groups)
+        model.dropout_features = DropoutModule(config.feat_quantizer_dropout)
+    return model
+
+
+def _load(kind: type[PreTrainedModel], source: str, changes: dict[str, Any]) -> tuple[Any, list[str]]:
+    """A model and the names of its parameters that the checkpoint lacks."""
+    _read_config(source)
+    try:
+        model, report = kind.from_pretrained(
+            source, output_loading_info=True, ignore_mismatched_sizes=True, dtype=torch.float32, **changes
+        )
+    except OSError as error:
+        raise InputError(f"{source}: the weights cannot be read: {str(error).splitlines()[0]}") from None
+    missing = sorted(name for name in report["missing_keys"] if not name.endswith("masked_spec_embed"))
+    wrong = [name for name, *_ in report["mismatched_keys"] if not name.startswith("lm_head.")]
+    broken = [name for name in missing if name.startswith("wav2vec2.")] + wrong
+    if broken:
+        raise InputError(
+            f"{source}: config.json and weights do not fit: {', '.join(broken[:3])}"
+            f"{f' and {len(broken) - 3} more' if len(broken) > 3 else ''} missing or of another shape."
+        )
+    return _with_encoder(model), missing
+
+
+def _read_config(source: str) -> dict[str, Any]:
+    """``config.json`` of a wav2vec 2.0 model.
+
+    Raises:
+        InputError: If there is none, or it is of another kind.
+    """
+    if not Path(source).exists() and (source.startswith((".", "/", "~")) or source.count("/") != 1):
+        raise InputError(f"{source}: there is no such model folder.")
+    try:
+        path = cached_file(source, "config.json")
+    except OSError as error:
+        if Path(source).exists():
+            raise InputError(f"{source}: no config.json in this folder; it is not a model folder of transformers.") from None
+        raise InputError(
+            f"{source}: there is no such folder, and the hub gave no model of that name ({str(error).splitlines()[0]}). "
+            "Without network, copy the model's files (config.json, model.safetensors, preprocessor_config.json, "
+            "vocab.json) to a folder and name that."
+        ) from None
+    config = _read_json(Path(path))
+    if config.get("model_type") != "wav2vec2":
+        raise InputError(
+            f"{source}: config.json says model_type {config.get('model_type')!r}; a wav2vec2 model is needed "
+            "(wav2vec 2.0, XLSR-53, XLS-R, MMS, CLSRIL-23)."
+        )
+    return config
+
+
+def _tokenizer_config(vocabulary: Vocabulary) -> dict[str, Any]:
+    """Settings with which `transformers` gives the same text: every unit of text belongs to the vocabulary already."""
+    special = [symbol for symbol in vocabulary.symbols if symbol in SPECIAL]
+    blank = vocabulary.symbols[vocabulary.blank]
+    unknown = next((symbol for symbol in special if "unk" in symbol.lower()), blank)
+    return {
+        "tokenizer_class": Wav2Vec2CTCTokenizer.__name__,
+        "pad_token": blank,
+        "unk_token": unknown,
+        "bos_token": None,
+        "eos_token": None,
+        "word_delimiter_token": vocabulary.delimiter or " ",
+        "replace_word_delimiter_char": " ",
+        "do_lower_case": False,
+    }
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not JSON ({error}).") from None
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: a JSON object was expected.")
+    return document
+
+
+def _write_json(path: Path, document: dict[str, Any]) -> None:
+    write_text(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,107 @@
+"""Shapes of the data that passes between modules, with units. No torch at import.
+
+B utterances, T samples, F frames, D features, V vocabulary with blank, U target symbols, K distractors, G codebooks.
+Audio is 16 kHz mono; times are in seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SAMPLE_RATE = 16_000
+"""Samples per second of all audio inside the package."""
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One row of a manifest: a recording, or a stretch of one, and what is known about it."""
+
+    path: Path
+    """Audio file, absolute."""
+    id: str
+    """Name that is unique within its manifest."""
+    start: float = 0.0
+    """Offset into the recording, seconds."""
+    duration: float | None = None
+    """Seconds; None if the manifest does not say."""
+    language: str = ""
+    """ISO 639-3."""
+    speaker: str = ""
+    split: str = ""
+    text: str = ""
+    """Orthographic transcript, NFC."""
+    phonemes: str = ""
+    """IPA, separated by spaces, NFC."""
+    label: str = ""
+    """``kind:value``."""
+    extra: dict[str, str] = field(default_factory=dict)
+    """Columns that speechxl does not know, carried along."""
+    origin: str = ""
+    """``manifest:line`` for messages; empty for a file given directly."""
+
+    def __str__(self) -> str:
+        return self.origin or str(self.path)
+
+
+@dataclass
+class Batch:
+    """Utterances that are processed together."""
+
+    ids: list[str]
+    keys: Tensor
+    """(B,) int64, seeds of the draws for each utterance in this epoch."""
+    waveform: Tensor
+    """(B, T), zero beyond each utterance's end."""
+    lengths: Tensor
+    """(B,) samples."""
+    padded: bool
+    """Whether any utterance is shorter than T."""
+    languages: Tensor
+    """(B,) index into the data module's languages."""
+    tokens: Tensor | None = None
+    """(B, U), zero beyond each target's end."""
+    token_lengths: Tensor | None = None
+    """(B,) symbols."""
+    texts: list[str] | None = None
+    """Normalised reference texts."""
+
+
+@dataclass
+class Encoded:
+    """What the encoder gives for a batch."""
+
+    features: Tensor
+    """(B, F, D) contextual features."""
+    lengths: Tensor | None
+    """(B,) frames; None if no utterance is padded."""
+    conv_features: Tensor
+    """(B, F, Dc) output of the feature extractor."""
+    normed_features: Tensor
+    """(B, F, Dc) the same after layer norm: what the quantizer sees."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, or a phone, with its place in the recording."""
+
+    text: str
+    start: float
+    """Seconds."""
+    end: float
+    """Seconds."""
+    score: float
+    """Geometric mean of the probabilities of its symbols, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What was recognised in one recording."""
+
+    text: str
+    words: list[Word]
+    """Words of a character model, phones of a phoneme model."""

@@ -1,0 +1,137 @@
+"""What all training has in common: exact normalisation, keyed draws, measures."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import lightning
+import torch
+from torch import Tensor, nn
+
+from speechxl.shapes import Batch
+
+
+@dataclass
+class LossSum:
+    """Sums over a batch; means are taken over all ranks and accumulated batches."""
+
+    total: Tensor
+    """() loss, summed over ``count`` things."""
+    count: Tensor
+    """() masked frames, or utterances."""
+    measures: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    """Sum and weight of what is logged."""
+
+
+class Meter:
+    """Sums of measures that stay on the device until they are read."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def add(self, name: str, total: Tensor, weight: Tensor | float = 1.0) -> None:
+        """Adds to a mean of ``total / weight``."""
+        before = self.sums.get(name, (0.0, 0.0))
+        self.sums[name] = (before[0] + total.detach(), before[1] + weight)
+
+    def read(self) -> dict[str, float]:
+        """Means since the last reading, which are then forgotten."""
+        values = {name: float(total) / max(float(weight), 1e-12) for name, (total, weight) in self.sums.items()}
+        self.sums = {}
+        return values
+
+
+class Task(lightning.LightningModule):
+    """A model in training.
+
+    Gradients are those of the mean over everything that one optimizer step sees, on all ranks and in all accumulated
+    batches. All draws of a batch follow from seed and position, so that a continued run equals an uninterrupted one.
+
+    Args:
+        model: Of `transformers`, with this package's encoder.
+        seed: Of the run.
+        lr: Highest learning rate.
+        schedule: Factor of it at each optimizer step.
+        weight_decay: Of AdamW.
+        betas: Of AdamW.
+        eps: Of AdamW.
+        clip: Largest gradient norm; None for no limit.
+        layer_drop: Probability that a transformer layer is left out of a step, alike on all ranks.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        seed: int,
+        lr: float,
+        schedule: Callable[[int], float],
+        weight_decay: float,
+        betas: tuple[float, float] = (0.9, 0.98),
+        eps: float = 1e-6,
+        clip: float | None = None,
+        layer_drop: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.seed, self.lr, self.schedule, self.weight_decay = seed, lr, schedule, weight_decay
+        self.betas, self.eps, self.clip, self.layer_drop = betas, eps, clip, layer_drop
+        self.meter, self.dev_meter = Meter(), Meter()
+        self.audio_samples = 0
+        self._count: Tensor | float = 0.0
+
+    def loss(self, batch: Batch) -> LossSum:
+        """Loss of a batch."""
+        raise TypeError(f"{type(self).__name__} has no loss.")
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Loss of a batch, times what Lightning will divide by; the true divisor follows in `on_before_optimizer_step`."""
+        del batch_idx
+        loss = self.loss(batch)
+        self._count = self._count + loss.count
+        self.meter.add("loss", loss.total, loss.count)
+        for name, (total, weight) in loss.measures.items():
+            self.meter.add(name, total, weight)
+        self.audio_samples += batch.waveform.numel()
+        return loss.total * self.trainer.accumulate_grad_batches
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seeds the draws of this batch."""
+        del batch, batch_idx
+        position = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        torch.manual_seed(_number(self.seed, position, self.global_rank))
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Turns gradients of sums into gradients of the mean, then limits their norm."""
+        count = torch.as_tensor(self._count, device=self.device, dtype=torch.float32)
+        if self.trainer.world_size > 1:
+            count = self.all_gather(count).sum()
+        gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        torch._foreach_mul_(gradients, self.trainer.world_size / count.clamp(min=1))
+        norm = nn.utils.get_total_norm(gradients)
+        self.meter.add("gradient_norm", norm)
+        if self.clip is not None:
+            torch._foreach_mul_(gradients, (self.clip / (norm + 1e-6)).clamp(max=1.0))
+        self._count = 0.0
+
+    def skipped_layers(self) -> frozenset[int]:
+        """Transformer layers to leave out of this step, alike on all ranks."""
+        if self.layer_drop == 0 or not self.training:
+            return frozenset()
+        layers = range(len(self.model.wav2vec2.encoder.layers))
+        draws = [_number(self.seed, self.global_step, layer) / 2**63 for layer in layers]
+        return frozenset(layer for layer in layers if draws[layer] < self.layer_drop)
+
+    def configure_optimizers(self) -> dict[str, object]:
+        """AdamW on what is trained."""
+        parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.AdamW(
+            parameters, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=True
+        )
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def _number(*place: int) -> int:
+    """63 bits that look random."""
+    return int.from_bytes(hashlib.blake2b(repr(place).encode(), digest_size=8).digest(), "big") >> 1

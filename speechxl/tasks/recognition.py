@@ -1,0 +1,119 @@
+"""CTC fine-tuning (Baevski et al. 2020, section 4.3; Babu et al. 2022, section 4)."""
+
+import logging
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from speechxl.config import Augment
+from speechxl.decoding.greedy import greedy
+from speechxl.evaluation.metrics import count_errors
+from speechxl.models.draws import CHANNELS, MASK
+from speechxl.models.masking import span_mask
+from speechxl.objectives.ctc import ctc_loss
+from speechxl.shapes import Batch
+from speechxl.tasks.base import LossSum, Task
+from speechxl.text import Vocabulary
+
+log = logging.getLogger(__name__)
+
+
+class Recognition(Task):
+    """Learns the symbols of each utterance.
+
+    Args:
+        model: `Wav2Vec2ForCTC` with this package's encoder.
+        vocabulary: Of the model's outputs.
+        augment: Time and channel masks, without any None.
+        freeze_extractor: Whether the feature extractor keeps its weights for good.
+        freeze_encoder: Steps during which only the output layer is trained.
+        samples: Dev utterances whose transcripts are shown.
+        training: Arguments of `Task`.
+    """
+
+    def __init__(
+        self,
+        model: Any,  # noqa: ANN401
+        *,
+        vocabulary: Vocabulary,
+        augment: Augment,
+        freeze_extractor: bool,
+        freeze_encoder: int,
+        samples: int = 3,
+        **training: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(model, **training)
+        self.vocabulary, self.augment, self.samples = vocabulary, augment, samples
+        self.freeze_extractor, self.freeze_encoder = freeze_extractor, freeze_encoder
+        self.encoder = model.wav2vec2
+        self.encoder.feature_extractor.requires_grad_(not freeze_extractor)
+        self.score: float | None = None
+        """Error rate on dev at the last evaluation: of characters, or of phones."""
+        self._transcripts: list[tuple[str, str, str]] = []
+
+    def logits(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(B, F, V) scores of the symbols and (B,) frames."""
+        lengths = batch.lengths if batch.padded else None
+        frames = self.encoder.geometry.num_frames(batch.lengths)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_extractor):
+            conv = self.encoder.feature_extractor(batch.waveform, lengths)
+        masks = self._masks(batch, frames, conv.shape[1]) if self.training else {}
+        frozen = self.training and self.global_step < self.freeze_encoder
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+            encoded = self.encoder.contextualise(conv, lengths, **masks, skip=self.skipped_layers())
+        return self.model.lm_head(self.model.dropout(encoded.features)), frames
+
+    def loss(self, batch: Batch) -> LossSum:
+        """CTC loss summed over utterances."""
+        logits, frames = self.logits(batch)
+        losses = ctc_loss(logits, frames, batch.tokens, batch.token_lengths, self.vocabulary.blank)
+        count = torch.tensor(float(len(losses)), device=losses.device)
+        inside = torch.arange(logits.shape[1], device=logits.device) < frames[:, None]
+        blank = (logits.detach().argmax(-1) == self.vocabulary.blank) & inside
+        measures = {
+            "loss_per_symbol": (losses.sum(), batch.token_lengths.sum()),
+            "blank_share": (blank.sum(), frames.sum()),
+        }
+        return LossSum(losses.sum(), count, measures)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Decodes a dev batch greedily."""
+        del batch_idx
+        logits, frames = self.logits(batch)
+        losses = ctc_loss(logits, frames, batch.tokens, batch.token_lengths, self.vocabulary.blank)
+        self.dev_meter.add("loss", losses.sum(), len(losses))
+        hypotheses = greedy(logits, frames, self.vocabulary, self.encoder.geometry)
+        texts = [hypothesis.text for hypothesis in hypotheses]
+        self._transcripts += zip(batch.ids, batch.texts, texts, strict=True)
+
+    def on_validation_epoch_end(self) -> None:
+        """Error rates on dev, and a few transcripts."""
+        transcripts, self._transcripts = sorted(self._transcripts), []
+        references, hypotheses = [text for _, text, _ in transcripts], [text for _, _, text in transcripts]
+        phones = self.vocabulary.delimiter is None
+        rates = {"per" if phones else "wer": count_errors(references, hypotheses, "word").rate}
+        if not phones:
+            rates["cer"] = count_errors(references, hypotheses, "char").rate
+        self.score = rates["per" if phones else "cer"]
+        rates["empty"] = sum(not text for text in hypotheses) / max(1, len(hypotheses))
+        for name, rate in rates.items():
+            self.dev_meter.add(name, torch.tensor(rate or 0.0))
+        log.info("dev: %s", ", ".join(f"{name} {rate:.3f}" for name, rate in rates.items() if rate is not None))
+        step = max(1, len(transcripts) // max(1, self.samples))
+        for id, reference, hypothesis in transcripts[::step][: self.samples]:
+            log.info("  %s\n    reference:  %s\n    hypothesis: %s", id, reference, hypothesis)
+
+    def _masks(self, batch: Batch, frames: Tensor, width: int) -> dict[str, Tensor | None]:
+        augment, masks = self.augment, {}
+        if augment.time_prob:
+            masks["mask"] = span_mask(
+                batch.keys, frames, width, prob=augment.time_prob, length=augment.time_length, min_spans=0, stream=MASK
+            )
+        if augment.channel_prob:
+            channels = self.encoder.masked_spec_embed.shape[0]
+            masks["channel_mask"] = span_mask(
+                batch.keys, torch.full_like(frames, channels), channels,
+                prob=augment.channel_prob, length=augment.channel_length, min_spans=0, stream=CHANNELS,
+            )  # fmt: skip
+        return masks

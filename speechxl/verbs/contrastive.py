@@ -1,0 +1,127 @@
+"""What `pretrain` and `adapt` share: from resolved settings to a pretrained model folder."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from speechxl.config import Contrast, Data, Dropout, Mask, Optim, Preset, Watch
+from speechxl.data.datamodule import SpeechData, SpeechDataset
+from speechxl.errors import NothingMatched
+from speechxl.evaluation.codes import code_usage
+from speechxl.files import write_text
+from speechxl.models.weights import Card, save_model
+from speechxl.shapes import Utterance
+from speechxl.tasks.pretraining import Pretraining
+from speechxl.tasks.schedule import linear_decay
+from speechxl.tasks.training import fit
+from speechxl.verbs.outcome import Outcome
+from speechxl.verbs.training import hours_by_language, open_run, read_rows, schedule, seconds, within
+
+log = logging.getLogger(__name__)
+CODEBOOK = "codebook.json"
+_DEV_SECONDS = 300
+
+
+def resolve_contrast(contrast: Contrast, preset: Preset, *, gumbel_start: float) -> Contrast:
+    """The preset's values where nothing was asked for."""
+    given = {
+        "feature_penalty": preset.feature_penalty,
+        "feature_gradient": preset.feature_gradient,
+        "gumbel_start": gumbel_start,
+        "gumbel_floor": preset.gumbel_floor,
+        "gumbel_decay": preset.gumbel_decay,
+    }
+    return replace(contrast, **{name: value for name, value in given.items() if getattr(contrast, name) is None})
+
+
+def resolve_optim(optim: Optim, lr: float) -> Optim:
+    """The usual values of pretraining where nothing was asked for."""
+    return replace(
+        optim,
+        lr=optim.lr or lr,
+        warmup=0.08 if optim.warmup is None else optim.warmup,
+        weight_decay=0.01 if optim.weight_decay is None else optim.weight_decay,
+    )
+
+
+def read_speech(
+    train: Sequence[Path], dev: Sequence[Path] | None, split: str | None, data: Data
+) -> tuple[list[Utterance], list[Utterance]]:
+    """Rows to train on, and at most five minutes to watch the loss on."""
+    rows = within(read_rows(train, split, "train"), data.min_seconds, None)
+    try:
+        watched = read_rows(dev or train, "all" if split == "all" and dev else None, "dev") if dev or split != "all" else []
+    except NothingMatched:
+        watched = []
+    names = {row.id for row in rows}
+    watched = [row for row in watched if row.id not in names and row.duration >= data.min_seconds]
+    every = max(1, round(seconds(watched) / _DEV_SECONDS))
+    return rows, watched[::every]
+
+
+def run_contrastive(
+    model: Any,  # noqa: ANN401
+    rows: Sequence[Utterance],
+    watched: Sequence[Utterance],
+    card: Card,
+    settings: str,
+    *,
+    out: Path,
+    max_steps: int,
+    batch_seconds: float,
+    precision: str,
+    device: str,
+    seed: int,
+    resume: bool,
+    dry_run: bool,
+    dropout: Dropout,
+    mask: Mask,
+    contrast: Contrast,
+    optim: Optim,
+    data: Data,
+    watch: Watch,
+) -> Outcome:
+    """Trains ``model`` on ``rows`` and writes the folder; all settings are resolved."""
+    hours = hours_by_language(rows)
+    languages = sorted({row.language for row in [*rows, *watched]})
+    document = {
+        "schema": 1,
+        "out": str(out),
+        "languages": {language or "(unknown)": round(value, 4) for language, value in hours.items()},
+        "utterances": len(rows),
+        "hours": sum(hours.values()),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "max_steps": max_steps,
+        "epochs": max_steps * optim.accumulate * batch_seconds / 3600 / sum(hours.values()),
+    }
+    text = "{utterances} utterances, {hours:.2f} h, {parameters:,} parameters, {max_steps} steps, about {epochs:.1f} epochs"
+    log.info(text.format(**document))
+    if dry_run:
+        return Outcome(document, text.format(**document))
+    open_run(out, settings, resume=resume)
+    make = partial(SpeechDataset, languages=languages, normalise=card.normalise, seed=seed, max_seconds=data.max_seconds)
+    task = Pretraining(
+        model,
+        languages=languages,
+        mask=mask,
+        contrast=contrast,
+        seed=seed,
+        lr=optim.lr,
+        schedule=partial(linear_decay, total=max_steps, warmup=round(optim.warmup * max_steps)),
+        weight_decay=optim.weight_decay,
+        clip=optim.clip,
+        layer_drop=dropout.layer or 0.0,
+    )
+    speech = SpeechData(make(rows), make(watched) if watched else None, batch_seconds, data.workers)
+    fit(task, speech, out, schedule(watch, max_steps, optim.accumulate), precision=precision, device=device)
+    if task.global_rank == 0:
+        sample = make([*watched] or list(rows)[:: max(1, round(seconds(rows) / _DEV_SECONDS))])
+        codes = code_usage(model, sample, batch_seconds)
+        write_text(out / CODEBOOK, json.dumps(codes, indent=1) + "\n")
+        save_model(out, model, replace(card, languages=languages), settings=settings)
+        document["codebook"] = {language: usage["perplexity"] for language, usage in codes["languages"].items()}
+    return Outcome(document, str(out))

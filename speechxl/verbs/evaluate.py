@@ -1,0 +1,80 @@
+"""`speechxl evaluate`: error rates on transcribed recordings."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from speechxl.verbs.outcome import PARTIAL, Outcome
+
+
+def evaluate(
+    model: str,
+    manifest: list[Path],
+    *,
+    split: str | None = None,
+    language: list[str] | None = None,
+    column: str | None = None,
+    transcripts: Path | None = None,
+    batch_seconds: float = 120.0,
+    window_seconds: float = 30.0,
+    precision: Literal["32", "bf16"] = "32",
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+) -> Outcome:
+    """Measure error rates of a fine-tuned model, per language, with 95 % bootstrap intervals over utterances.
+
+    Args:
+        model: Model folder, or name on the hub.
+        manifest: Manifests, or folders of recordings with their texts.
+        split: Rows to use; by default all.
+        language: Languages to use; by default all.
+        column: Manifest column of the references; by default the one the model was trained on.
+        transcripts: File for references and hypotheses, tab-separated.
+        batch_seconds: Audio of a batch, padding included.
+        window_seconds: Longer recordings are cut into windows of this length.
+        precision: "bf16" computes in bfloat16.
+        device: Where to compute.
+    """
+    from speechxl.data.sources import read_corpora
+    from speechxl.errors import InputError, NothingMatched
+    from speechxl.evaluation.report import error_table, rates, write_transcripts
+    from speechxl.verbs.labelled import target
+    from speechxl.verbs.recognise import load_recogniser, recognise
+
+    rows = [row for row in read_corpora(manifest, split) if not language or row.language in language]
+    if not rows:
+        raise NothingMatched(f"{', '.join(map(str, manifest))}: no row in {', '.join(language or [])}.")
+    recogniser, card = load_recogniser(
+        model, device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds
+    )
+    column = column or card.column or ("text" if recogniser.vocabulary.units == "char" else "phonemes")
+    named = [row for row in rows if target(row, column)]
+    if not named:
+        raise InputError(f"{', '.join(map(str, manifest))}: column {column!r} is empty in all rows; name another with --column.")
+    items = list(recognise(recogniser, named))
+    good = [item for item in items if item.hypothesis is not None]
+    failures = [{"audio": str(item.utterance), "reason": item.reason} for item in items if item.hypothesis is None]
+    references = [target(item.utterance, column) for item in good]
+    hypotheses = [item.hypothesis.text for item in good]
+    languages = [item.utterance.language or "(unknown)" for item in good]
+    units = recogniser.vocabulary.units
+    document: dict[str, Any] = {
+        "schema": 1,
+        "model": model,
+        "manifest": [str(path) for path in manifest],
+        "utterances": len(good),
+        "hours": sum(item.seconds for item in good) / 3600,
+        **rates(references, hypotheses, units),
+        "per_language": {
+            name: rates(
+                [text for text, other in zip(references, languages, strict=True) if other == name],
+                [text for text, other in zip(hypotheses, languages, strict=True) if other == name],
+                units,
+            )
+            for name in sorted(set(languages))
+        },
+        "inventory": None,
+        "left_out": len(rows) - len(named),
+        "failures": failures,
+    }
+    if transcripts is not None:
+        write_transcripts(transcripts, [item.utterance.id for item in good], references, hypotheses)
+    return Outcome(document, error_table(document), PARTIAL if failures else 0)

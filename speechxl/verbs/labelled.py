@@ -1,0 +1,160 @@
+"""Transcribed corpora for fine-tuning: targets, vocabulary, and a report of what cannot be used."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from speechxl.config import Data
+from speechxl.errors import InputError, NothingMatched
+from speechxl.models.frames import FrameGeometry
+from speechxl.objectives.ctc import frames_needed
+from speechxl.shapes import SAMPLE_RATE, Utterance
+from speechxl.text import UnknownSymbol, Vocabulary, normalise
+from speechxl.verbs.training import hold_out, hours_by_language, read_rows, seconds, unique, within
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Utterances with targets."""
+
+    train: list[Utterance]
+    dev: list[Utterance]
+    vocabulary: Vocabulary
+    column: str
+    dropped: dict[str, int]
+    """Training utterances that were left out, by reason."""
+
+    @property
+    def languages(self) -> list[str]:
+        """Of train and dev."""
+        return sorted({utterance.language for utterance in [*self.train, *self.dev]})
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What there is, for a report."""
+        return {
+            "languages": {name or "(unknown)": round(hours, 4) for name, hours in hours_by_language(self.train).items()},
+            "utterances": len(self.train),
+            "hours": seconds(self.train) / 3600,
+            "dev_utterances": len(self.dev),
+            "symbols": len(self.vocabulary),
+            "dropped": self.dropped,
+        }
+
+    def encode(self, utterance: Utterance) -> tuple[str, list[int]]:
+        """Reference text and its numbers; symbols of dev texts that training never saw are left out of the numbers."""
+        text = target(utterance, self.column)
+        try:
+            return text, self.vocabulary.encode(text)
+        except UnknownSymbol as error:
+            return text, self.vocabulary.encode(text, without=error.symbols)
+
+
+def target(utterance: Utterance, column: str) -> str:
+    """Text of a manifest column, normalised."""
+    value = getattr(utterance, column) if column in ("text", "phonemes") else utterance.extra.get(column, "")
+    return normalise(value)
+
+
+def summary(document: dict[str, Any]) -> str:
+    """One line on a labelled corpus and the run on it."""
+    return (
+        "{utterances} utterances, {hours:.2f} h, {dev_utterances} for dev, {symbols} symbols, {parameters:,} parameters, "
+        "{max_steps} steps, about {epochs:.1f} epochs".format(**document)
+    )
+
+
+def read(
+    train: Sequence[Path],
+    dev: Sequence[Path] | None,
+    split: str | None,
+    units: str,
+    column: str,
+    vocabulary: Path | None,
+    data: Data,
+    seed: int,
+) -> Labelled:
+    """Reads corpora, builds the vocabulary from the training text and drops what CTC cannot learn from.
+
+    Raises:
+        InputError: If no usable utterance is left, or a training text holds a symbol that a given vocabulary lacks.
+    """
+    rows = _with_target(within(read_rows(train, split, "train"), data.min_seconds, data.max_seconds), column, train)
+    held = _dev_rows(train, dev, split, column)
+    if not held:
+        rows, held = hold_out(rows, seed)
+        log.info("no dev rows: %d utterances, a tenth of the training rows, are held out", len(held))
+    names = {row.id for row in rows}
+    held = [row for row in held if row.id not in names]
+    symbols = read_symbols(vocabulary, units) if vocabulary else Vocabulary.from_texts([target(r, column) for r in rows], units)
+    kept, infeasible = [], []
+    geometry = FrameGeometry()
+    for row in rows:
+        try:
+            needed = frames_needed(symbols.encode(target(row, column)))
+        except UnknownSymbol as error:
+            raise InputError(f"{row}: {error} Add them to --vocabulary {vocabulary}, or change the text.") from None
+        fits = geometry.num_frames(round(row.duration * SAMPLE_RATE)) >= needed
+        (kept if fits else infeasible).append(row)
+    if infeasible:
+        log.warning(
+            "%d utterances left out: their text needs more frames (20 ms) than the audio has, for example %s",
+            len(infeasible), infeasible[0],
+        )  # fmt: skip
+    if not kept:
+        raise InputError("No training utterance is left: every text is too long for its audio.")
+    _report_unseen(held, column, symbols)
+    return Labelled(kept, held, symbols, column, {"too_short_for_text": len(infeasible)})
+
+
+def read_symbols(path: Path, units: str) -> Vocabulary:
+    """Vocabulary from a text file with one symbol a line, or from ``vocab.json``."""
+    from speechxl.models.weights import read_vocabulary
+
+    folder = path if path.is_dir() else path.parent
+    if path.is_dir() or path.name == "vocab.json":
+        return read_vocabulary(str(folder), {})
+    try:
+        symbols = [normalise(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--vocabulary {path}: cannot be read ({error}).") from None
+    delimiter = "|" if units == "char" else None
+    first = ["<pad>", "<unk>", *([delimiter] if delimiter else [])]
+    return Vocabulary((*first, *(symbol for symbol in symbols if symbol not in first)), 0, delimiter)
+
+
+def _with_target(rows: Sequence[Utterance], column: str, paths: Sequence[Path]) -> list[Utterance]:
+    named = [row for row in rows if target(row, column)]
+    if not named:
+        raise InputError(
+            f"{', '.join(map(str, paths))}: column {column!r} is empty or absent in all {len(rows)} rows; "
+            "name another with --column, or add the transcripts."
+        )
+    if len(named) < len(rows):
+        log.warning("%d of %d utterances left out: column %r is empty", len(rows) - len(named), len(rows), column)
+    return named
+
+
+def _dev_rows(train: Sequence[Path], dev: Sequence[Path] | None, split: str | None, column: str) -> list[Utterance]:
+    try:
+        rows = read_rows(dev, None, "dev") if dev else read_rows(train, "dev", "dev") if split != "all" else []
+    except NothingMatched:
+        if dev:
+            raise
+        return []
+    return unique(row for row in rows if target(row, column))
+
+
+def _report_unseen(rows: Sequence[Utterance], column: str, vocabulary: Vocabulary) -> None:
+    unseen: Counter[str] = Counter()
+    for row in rows:
+        known = set(vocabulary.symbols)
+        unseen.update(symbol for symbol in vocabulary.split(target(row, column)) if symbol not in known)
+    if unseen:
+        names = ", ".join(f"{symbol!r} ({count})" for symbol, count in unseen.most_common(10))
+        log.warning("dev holds symbols that training never saw, they count as errors: %s", names)

@@ -1,0 +1,74 @@
+"""`speechxl prepare`: a corpus of any kind to a manifest."""
+
+from pathlib import Path
+from typing import Literal
+
+from speechxl.verbs.outcome import NOTHING, Outcome
+
+
+def prepare(
+    kind: Literal["folder", "csv"],
+    source: Path,
+    out: Path,
+    *,
+    language: str | None = None,
+    split: str | None = None,
+    columns: dict[str, str] | None = None,
+    overwrite: bool = False,
+) -> Outcome:
+    """Write a manifest of a corpus, and a report of what cannot be used. The recordings stay where they are.
+
+    Args:
+        kind: "folder": recordings with their texts in files of the same name, searched below as well, the speaker is
+            the folder's name; "csv": a table with one row for each recording, or stretch of one.
+        source: The folder or table.
+        out: Manifest to write (.tsv, .jsonl), or a folder for manifest.tsv.
+        language: ISO 639-3 code for rows that name none.
+        split: Split for rows that name none.
+        columns: Columns of the table, such as --columns.text=ipa; the others are guessed and shown.
+        overwrite: Replace a manifest that stands there already.
+    """
+    import logging
+    from dataclasses import replace
+    from importlib import import_module
+
+    from speechxl.data.languages import language_fault
+    from speechxl.data.manifest import Fault, write_manifest
+    from speechxl.data.sources import is_manifest
+    from speechxl.errors import InputError
+    from speechxl.files import write_text
+
+    log = logging.getLogger(__name__)
+    if columns and kind != "csv":
+        raise InputError(f"--columns names the columns of a table; a {kind} has none.")
+    if language and (fault := language_fault(language)):
+        raise InputError(f"--language: {fault}.")
+    manifest = out if is_manifest(out) else out / "manifest.tsv"
+    if manifest.exists() and not overwrite:
+        raise InputError(f"{manifest} stands there already; replace it with --overwrite.")
+    read = import_module(f"speechxl.data.corpora.{kind}").read
+    items = list(read(source, columns) if columns else read(source))
+    faults = [item for item in items if isinstance(item, Fault)]
+    rows = {}
+    for item in items:
+        if isinstance(item, Fault):
+            continue
+        row = replace(item, language=item.language or language or "", split=item.split or split or "")
+        if row.id in rows:
+            faults.append(Fault(row.origin or str(row.path), f"id {row.id!r} stands twice"))
+        rows.setdefault(row.id, row)
+    report = manifest.with_name(f"{manifest.stem}.dropped.tsv")
+    for fault in faults[:10]:
+        log.warning("left out: %s", fault)
+    if faults:
+        write_text(report, "place\treason\n" + "".join(f"{fault.place}\t{fault.message}\n" for fault in faults))
+        log.warning("%d left out in all, see %s", len(faults), report)
+    if rows:
+        write_manifest(manifest, rows.values())
+    hours = sum(row.duration or 0 for row in rows.values()) / 3600
+    texts = sum(bool(row.text) for row in rows.values())
+    document = {"schema": 1, "manifest": str(manifest), "utterances": len(rows), "hours": hours, "with_text": texts, "dropped": len(faults)}
+    text = f"{manifest}: {len(rows)} utterances, {hours:.2f} h, {texts} with text; {len(faults)} left out"
+    if not language and any(not row.language for row in rows.values()):
+        log.warning("no language is named; name it with --language and its ISO 639-3 code")
+    return Outcome(document, text if rows else "", 0 if rows else NOTHING)

@@ -1,0 +1,78 @@
+"""`speechxl pretrain`: self-supervised pretraining from scratch."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from speechxl.config import Architecture, Contrast, Data, Dropout, Mask, Optim, PresetName, Watch, resolve
+from speechxl.verbs.outcome import Outcome
+
+
+def pretrain(
+    *,
+    train: list[Path],
+    out: Path,
+    dev: list[Path] | None = None,
+    split: str | None = None,
+    preset: PresetName = "w2v2-base",
+    max_steps: int = 400_000,
+    batch_seconds: float = 80.0,
+    precision: Literal["32", "bf16"] = "32",
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    seed: int = 1,
+    resume: bool = False,
+    dry_run: bool = False,
+    architecture: Architecture = Architecture(),
+    dropout: Dropout = Dropout(),
+    mask: Mask = Mask(),
+    contrast: Contrast = Contrast(),
+    optim: Optim = Optim(),
+    data: Data = Data(),
+    watch: Watch = Watch(),
+) -> Outcome:
+    """Pretrain wav2vec 2.0 / XLS-R on unlabelled speech of any number of languages.
+
+    Args:
+        train: Manifests, or folders of recordings.
+        out: Folder for the model.
+        dev: Manifests on which the loss is watched; by default the dev rows of --train.
+        split: Rows of --train to use; by default "train", or all rows where there are no splits; "all" for every row.
+        preset: Published model whose architecture and settings are taken.
+        max_steps: Optimizer steps.
+        batch_seconds: Audio of a batch, padding included.
+        precision: "bf16" computes in bfloat16 where that is safe.
+        device: Where to compute.
+        seed: Of all random draws.
+        resume: Continue the run that stands in --out.
+        dry_run: Say what would be done, and do nothing.
+        architecture: Changes to the preset's size.
+        dropout: Changes to the preset's regularisation.
+        mask: Span masks.
+        contrast: Objective.
+        optim: Optimizer.
+        data: Audio.
+        watch: Evaluation and checkpoints.
+    """
+    import torch
+
+    from speechxl.models.weights import Card, new_pretraining_model
+    from speechxl.verbs.contrastive import read_speech, resolve_contrast, resolve_optim, run_contrastive
+    from speechxl.verbs.training import settings_yaml
+
+    shape = resolve(preset, architecture, dropout)
+    contrast = resolve_contrast(contrast, shape, gumbel_start=2.0)
+    optim = resolve_optim(optim, shape.lr)
+    data = replace(data, max_seconds=data.max_seconds or shape.max_seconds)
+    rows, watched = read_speech(train, dev, split, data)
+    settings = settings_yaml(
+        train=train, out=out, dev=dev, split=split, preset=preset, max_steps=max_steps, batch_seconds=batch_seconds,
+        precision=precision, device=device, seed=seed, architecture=architecture, dropout=shape.dropout, mask=mask,
+        contrast=contrast, optim=optim, data=data, watch=watch,
+    )  # fmt: skip
+    torch.manual_seed(seed)
+    return run_contrastive(
+        new_pretraining_model(shape), rows, watched, Card(normalise=shape.normalise, preset=preset), settings,
+        out=out, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device, seed=seed,
+        resume=resume, dry_run=dry_run, dropout=shape.dropout, mask=mask, contrast=contrast, optim=optim, data=data,
+        watch=watch,
+    )  # fmt: skip

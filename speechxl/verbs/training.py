@@ -1,0 +1,137 @@
+"""What the training verbs share: choosing rows, the output folder, resolved settings."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from speechxl.config import Watch
+from speechxl.data.audio import AudioError, probe
+from speechxl.data.datamodule import draw_key
+from speechxl.data.sources import read_corpora
+from speechxl.errors import InputError, NothingMatched
+from speechxl.files import write_text
+from speechxl.shapes import Utterance
+from speechxl.tasks.training import CHECKPOINT, Schedule
+
+log = logging.getLogger(__name__)
+SETTINGS = "config.yaml"
+_HELD_OUT = 0.1
+
+
+def read_rows(paths: Sequence[Path], split: str | None, usual: str) -> list[Utterance]:
+    """Rows of corpora with one split.
+
+    Args:
+        paths: Manifests or folders.
+        split: Rows to keep; ``"all"`` for every row; None for ``usual``, or every row where a corpus has no splits.
+        usual: See above.
+    """
+    rows: list[Utterance] = []
+    for path in paths:
+        corpus = read_corpora([path], split if split not in (None, "all") else None)
+        if split is None and any(utterance.split for utterance in corpus):
+            corpus = [utterance for utterance in corpus if utterance.split == usual]
+        rows += corpus
+    if not rows:
+        raise NothingMatched(f"{', '.join(map(str, paths))}: no row with split {split or usual!r}.")
+    return [_with_duration(row) for row in unique(rows)]
+
+
+def unique(utterances: Iterable[Utterance]) -> list[Utterance]:
+    """Utterances whose ids are unique over several corpora as well."""
+    seen: dict[str, int] = {}
+    result = []
+    for utterance in utterances:
+        count = seen[utterance.id] = seen.get(utterance.id, 0) + 1
+        result.append(utterance if count == 1 else replace(utterance, id=f"{utterance.id}#{count}"))
+    return result
+
+
+def hold_out(utterances: Sequence[Utterance], seed: int) -> tuple[list[Utterance], list[Utterance]]:
+    """Sets a tenth aside, chosen by name so that the choice stays when rows are added."""
+    ranked = sorted(utterances, key=lambda utterance: draw_key(seed, 0, utterance.id))
+    count = max(1, round(len(ranked) * _HELD_OUT))
+    if count >= len(ranked):
+        raise InputError(f"{len(ranked)} utterances are too few to hold some out; name others with --dev.")
+    held = {utterance.id for utterance in ranked[:count]}
+    return [u for u in utterances if u.id not in held], [u for u in utterances if u.id in held]
+
+
+def within(utterances: Sequence[Utterance], shortest: float, longest: float | None) -> list[Utterance]:
+    """Utterances of usable length, with a report of the others."""
+    kept = [u for u in utterances if u.duration >= shortest and (longest is None or u.duration <= longest)]
+    if len(kept) < len(utterances):
+        limits = f"{shortest:g} s" if longest is None else f"{shortest:g} to {longest:g} s"
+        log.warning("%d of %d utterances left out: not within %s", len(utterances) - len(kept), len(utterances), limits)
+    if not kept:
+        raise InputError("No training utterance is left; see --data.min_seconds and --data.max_seconds.")
+    return kept
+
+
+def seconds(utterances: Iterable[Utterance]) -> float:
+    """Audio of utterances."""
+    return sum(utterance.duration or 0 for utterance in utterances)
+
+
+def hours_by_language(utterances: Iterable[Utterance]) -> dict[str, float]:
+    """Hours of each language, most first."""
+    hours: dict[str, float] = {}
+    for utterance in utterances:
+        hours[utterance.language] = hours.get(utterance.language, 0.0) + (utterance.duration or 0) / 3600
+    return dict(sorted(hours.items(), key=lambda item: -item[1]))
+
+
+def schedule(watch: Watch, max_steps: int, accumulate: int) -> Schedule:
+    """Fixed shares of the run where nothing else was asked for."""
+    if max_steps < 1:
+        raise InputError(f"--max_steps must be at least 1, got {max_steps}.")
+    log_every = min(watch.log_every, max_steps)
+    share = max(log_every, round(max_steps / 20 / log_every) * log_every)
+    return Schedule(max_steps, watch.eval_every or share, watch.save_every or min(share, 1000), log_every, accumulate)
+
+
+def open_run(out: Path, settings: str, *, resume: bool) -> None:
+    """Makes the output folder and writes the settings, or goes on in it.
+
+    Raises:
+        InputError: If something stands there and it is not to be continued.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out}: is a file, a folder was expected.")
+    if out.exists() and any(out.iterdir()):
+        if not resume:
+            what = "a run" if (out / SETTINGS).exists() else "files"
+            raise InputError(f"--out {out}: the folder holds {what} already; continue it with --resume, or name another.")
+        if not (out / SETTINGS).exists():
+            raise InputError(f"--out {out}: there is no run to continue in this folder ({SETTINGS} is missing).")
+        before, now = yaml.safe_load((out / SETTINGS).read_text(encoding="utf-8")), yaml.safe_load(settings)
+        changed = [key for key in now if key not in ("max_steps", "watch") and before.get(key) != now[key]]
+        if changed and (out / CHECKPOINT).exists():
+            log.warning("continuing with other settings than before: %s", ", ".join(changed))
+    write_text(out / SETTINGS, settings)
+
+
+def settings_yaml(**values: Any) -> str:  # noqa: ANN401
+    """Settings of a verb as ``--config`` reads them."""
+    return yaml.safe_dump({key: _plain(value) for key, value in values.items()}, sort_keys=False, allow_unicode=True)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    if is_dataclass(value) and not isinstance(value, type):
+        return {key: _plain(field) for key, field in asdict(value).items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _with_duration(utterance: Utterance) -> Utterance:
+    if utterance.duration is not None:
+        return utterance
+    try:
+        return replace(utterance, duration=probe(utterance.path).duration - utterance.start)
+    except AudioError as error:
+        raise InputError(f"{utterance}: {error}" if utterance.origin else str(error)) from None

@@ -1,0 +1,93 @@
+"""Small models and corpora made on the spot."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from speechxl.config import Architecture, Dropout, resolve
+from speechxl.data.manifest import write_manifest
+from speechxl.models.weights import Card, new_ctc_model, new_pretraining_model, save_model
+from speechxl.shapes import Utterance
+from speechxl.text import Vocabulary
+
+torch.set_num_threads(2)
+SMALL = Architecture(conv_channels=16, layers=2, width=32, ffn=64, heads=2)
+NO_DROPOUT = Dropout(0.0, 0.0, 0.0, 0.0, 0.0)
+WORDS = ["ba", "bo", "da", "do", "la", "lo"]
+
+
+def small_preset(base="tiny"):
+    """Two layers of 32 features."""
+    return resolve(base, SMALL, NO_DROPOUT)
+
+
+@pytest.fixture(params=["group", "layer"])
+def norm(request):
+    return request.param
+
+
+@pytest.fixture
+def vocabulary():
+    return Vocabulary.from_texts(WORDS, "char")
+
+
+@pytest.fixture
+def pretraining_model():
+    torch.manual_seed(0)
+    return new_pretraining_model(small_preset())
+
+
+@pytest.fixture
+def ctc_model(vocabulary):
+    torch.manual_seed(0)
+    return new_ctc_model(small_preset(), vocabulary)
+
+
+@pytest.fixture
+def pretrained_folder(tmp_path, pretraining_model):
+    folder = tmp_path / "pretrained"
+    save_model(folder, pretraining_model, Card(normalise=True, preset="tiny"))
+    return folder
+
+
+@pytest.fixture
+def ctc_folder(tmp_path, ctc_model, vocabulary):
+    folder = tmp_path / "ctc"
+    card = Card(normalise=True, preset="tiny", units="char", column="text", vocabulary=vocabulary.hash)
+    save_model(folder, ctc_model, card, vocabulary)
+    return folder
+
+
+def tone(seconds, hertz, seed=0):
+    """A tone with a little noise: (T,) at 16 kHz."""
+    time = np.arange(int(seconds * 16_000)) / 16_000
+    noise = np.random.default_rng(seed).normal(size=len(time))
+    return (0.3 * np.sin(2 * np.pi * hertz * time) + 0.01 * noise).astype(np.float32)
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """Fourteen utterances in two languages, each word a pitch; ten to train on, four for dev."""
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    rows = []
+    for number in range(14):
+        rng = np.random.default_rng(number)
+        words = rng.choice(len(WORDS), size=2)
+        samples = np.concatenate([tone(0.3 + 0.1 * rng.random(), 200 + 150 * word, number) for word in words])
+        path = folder / f"u{number:02d}.wav"
+        soundfile.write(path, samples, 16_000)
+        rows.append(
+            Utterance(
+                path,
+                path.name,
+                duration=len(samples) / 16_000,
+                language="swh" if number % 2 else "quy",
+                speaker=f"s{number % 3}",
+                split="train" if number < 10 else "dev",
+                text=" ".join(WORDS[word] for word in words),
+            )
+        )
+    write_manifest(folder / "manifest.tsv", rows)
+    return folder
