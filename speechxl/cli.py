@@ -6,6 +6,7 @@ A verb is a function: parameters before the star are positional, the others are 
 import inspect
 import json
 import logging
+import os
 import re
 import sys
 import types
@@ -49,14 +50,19 @@ class _Parser(ArgumentParser):
 
     def _nearest(self, message: str) -> str:
         """A hint for a name that does not exist."""
-        unknown = re.search(r"unrecognized arguments: -*([\w.-]+)|does not accept option '([\w.]+)'|[Oo]ption '([\w.]+)' is not", message)
+        unknown = re.search(
+            r"unrecognized arguments: -*([\w.-]+)|does not accept option '([\w.]+)'|[Oo]ption '([\w.]+)' is not",
+            message,
+        )
         if not unknown:
             return ""
         group = re.search(r"[Gg]roup '([\w.]+)' does not accept", message)
         word = next(name for name in unknown.groups() if name).replace("-", "_")
         word = f"{group[1]}.{word}" if group else word
         names = [action.dest for action in self._actions if action.dest not in ("help", "print_config")]
-        near = get_close_matches(word, names, 1) or [name for name in names if name.split(".")[-1] == word.split(".")[-1]]
+        near = get_close_matches(word, names, 1) or [
+            name for name in names if name.split(".")[-1] == word.split(".")[-1]
+        ]
         return f" (did you mean {near[0]!r}?)" if near else ""
 
 
@@ -158,7 +164,11 @@ def _one_line(message: str) -> str:
 
 
 def _log_to_stderr(*, quiet: bool) -> None:
-    """Messages of the package as plain lines."""
+    """Messages of the package as plain lines; those of others only if something is wrong."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
     logging.getLogger("speechxl").setLevel(logging.WARNING if quiet else logging.INFO)
 

@@ -90,6 +90,20 @@ class Contrast:
 
 
 @dataclass(frozen=True)
+class Objective:
+    """`Contrast` with every value settled."""
+
+    distractors: int
+    temperature: float
+    diversity: float
+    feature_penalty: float
+    feature_gradient: float
+    gumbel_start: float
+    gumbel_floor: float
+    gumbel_decay: float
+
+
+@dataclass(frozen=True)
 class Optim:
     """AdamW and its learning rate."""
 
@@ -106,7 +120,9 @@ class Optim:
 
     def __post_init__(self) -> None:
         _check(self.lr is None or self.lr > 0, "lr", self.lr, "positive")
-        _check(self.warmup is None or 0 <= self.warmup < 1, "warmup", self.warmup, "a share of the steps from 0 up to 1")
+        _check(
+            self.warmup is None or 0 <= self.warmup < 1, "warmup", self.warmup, "a share of the steps from 0 up to 1"
+        )
         _check(self.accumulate >= 1, "accumulate", self.accumulate, "at least 1")
 
 
@@ -138,7 +154,7 @@ class Watch:
 
 @dataclass(frozen=True)
 class Preset:
-    """A published model: architecture and pretraining recipe (see ``facts`` in the documentation of each field)."""
+    """A published model: architecture and pretraining recipe."""
 
     layers: int
     width: int
@@ -172,7 +188,9 @@ class Preset:
 
 _BASE_DROPOUT = Dropout(hidden=0.1, attention=0.1, activation=0.0, projection=0.1, layer=0.05)
 PRESETS = {
-    "tiny": Preset(4, 192, 768, 4, 128, conv_channels=128, codes=64, max_seconds=10.0, lr=1e-3, finetune_lr=1e-3, gumbel_decay=0.999),
+    "tiny": Preset(
+        4, 192, 768, 4, 128, conv_channels=128, codes=64, max_seconds=10.0, lr=1e-3, finetune_lr=1e-3, gumbel_decay=0.999,
+    ),
     "w2v2-base": Preset(
         12, 768, 3072, 12, 256, extractor_norm="group", conv_bias=False, norm_first=False, normalise=False,
         dropout=_BASE_DROPOUT, feature_dropout=0.1, feature_penalty=10.0, feature_gradient=0.1, gumbel_floor=0.5,
@@ -195,7 +213,15 @@ def resolve(preset: str, architecture: Architecture, dropout: Dropout) -> Preset
     return replace(base, **_given(architecture), dropout=replace(base.dropout, **_given(dropout)))
 
 
-def _given(group: Any) -> dict[str, Any]:  # noqa: ANN401
+def settle(contrast: Contrast, preset: Preset, *, gumbel_start: float) -> Objective:
+    """The preset's values where nothing was asked for."""
+    usual = {
+        name: getattr(preset, name) for name in ("feature_penalty", "feature_gradient", "gumbel_floor", "gumbel_decay")
+    }
+    return Objective(**{"gumbel_start": gumbel_start, **usual, **_given(contrast)})
+
+
+def _given(group: Any) -> dict[str, Any]:
     """Fields that are not None."""
     return {name: value for name, value in asdict(group).items() if value is not None}
 

@@ -47,6 +47,23 @@ class Utterance:
     def __str__(self) -> str:
         return self.origin or str(self.path)
 
+    @property
+    def seconds(self) -> float:
+        """Duration, 0 if it is not known."""
+        return self.duration or 0.0
+
+
+@dataclass
+class Targets:
+    """What is said in the utterances of a batch."""
+
+    texts: list[str]
+    """Normalised."""
+    tokens: Tensor
+    """(B, U) numbers of the symbols, zero beyond each text's end."""
+    lengths: Tensor
+    """(B,) symbols."""
+
 
 @dataclass
 class Batch:
@@ -63,12 +80,8 @@ class Batch:
     """Whether any utterance is shorter than T."""
     languages: Tensor
     """(B,) index into the data module's languages."""
-    tokens: Tensor | None = None
-    """(B, U), zero beyond each target's end."""
-    token_lengths: Tensor | None = None
-    """(B,) symbols."""
-    texts: list[str] | None = None
-    """Normalised reference texts."""
+    targets: Targets | None = None
+    """What is to be recognised, where it is known."""
 
 
 @dataclass

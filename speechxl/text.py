@@ -64,7 +64,9 @@ class Vocabulary:
             symbols.update(normalise(text).split() if units == "phoneme" else normalise(text).replace(" ", ""))
         reserved = symbols & {"<pad>", "<unk>", *(["|"] if units == "char" else [])}
         if reserved:
-            raise InputError(f"The text holds {sorted(reserved)}, which the vocabulary reserves; replace it in the text.")
+            raise InputError(
+                f"The text holds {sorted(reserved)}, which the vocabulary reserves; replace it in the text."
+            )
         if not symbols:
             raise InputError("The training text holds no symbols; is the text column empty?")
         delimiter = None if units == "phoneme" else "|"

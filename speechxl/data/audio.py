@@ -11,7 +11,26 @@ import soxr
 from speechxl.errors import InputError
 from speechxl.shapes import SAMPLE_RATE, Utterance
 
-SUFFIXES = frozenset(".wav .flac .ogg .oga .opus .mp3 .aiff .aif .aifc .au .snd .w64 .caf .sph .nist .rf64".split())
+SUFFIXES = frozenset(
+    [
+        ".wav",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".aiff",
+        ".aif",
+        ".aifc",
+        ".au",
+        ".snd",
+        ".w64",
+        ".caf",
+        ".sph",
+        ".nist",
+        ".rf64",
+    ]
+)
 """File names that are taken for audio when a folder is searched."""
 _TOLERANCE_S = 0.1
 """Difference between what a header or manifest says and what the file holds that lossy containers make."""
@@ -51,6 +70,7 @@ def read_audio(path: Path, start: float = 0.0, duration: float | None = None) ->
         path: Any format of libsndfile.
         start: Offset, seconds.
         duration: Seconds; None for all that follows.
+
     Returns:
         (T,) float32 at 16 kHz, the mean of the channels.
 

@@ -16,6 +16,7 @@ def plan_batches(durations: np.ndarray, batch_seconds: float, rng: np.random.Gen
         durations: (N,) seconds.
         batch_seconds: Limit of utterances × longest utterance; an utterance that is longer stands alone.
         rng: Of one epoch.
+
     Returns:
         Every utterance once, in batches in random order.
     """

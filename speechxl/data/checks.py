@@ -5,8 +5,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from speechxl.data.audio import AudioError, probe, read_utterance
 from speechxl.data.languages import language_fault
 from speechxl.shapes import SAMPLE_RATE, Utterance
@@ -95,7 +93,7 @@ def _audio_fault(utterance: Utterance, *, decode: bool) -> tuple[Utterance | Non
             samples = read_utterance(replace(kept, origin=""))
             if not samples.any():
                 return kept, _finding("silent", utterance, f"{utterance.path}: all samples are zero")
-            kept.extra["audio digest"] = hashlib.blake2b(np.ascontiguousarray(samples)).hexdigest()
+            kept.extra["audio digest"] = hashlib.blake2b(samples.tobytes()).hexdigest()
     except AudioError as error:
         return None, _finding("unreadable", utterance, str(error))
     return kept, None
@@ -111,7 +109,9 @@ def _text_faults(
         if symbols and utterance.duration:
             given, needed = frames(round(utterance.duration * SAMPLE_RATE)), frames_needed(symbols)
             if given < needed:
-                message = f"{what} of {len(symbols)} symbols needs {needed} frames, {utterance.duration:.2f} s give {given}"
+                message = (
+                    f"{what} of {len(symbols)} symbols needs {needed} frames, {utterance.duration:.2f} s give {given}"
+                )
                 yield _finding("too_short", utterance, message)
 
 

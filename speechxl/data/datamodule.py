@@ -3,15 +3,17 @@
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import lightning
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
 from speechxl.data.audio import read_utterance, standardise
 from speechxl.data.batching import EpochBatches
-from speechxl.shapes import SAMPLE_RATE, Batch, Utterance
+from speechxl.shapes import SAMPLE_RATE, Batch, Targets, Utterance
 
 
 class SpeechDataset(Dataset):
@@ -36,7 +38,13 @@ class SpeechDataset(Dataset):
         max_seconds: float | None = None,
         encode: Callable[[Utterance], tuple[str, list[int]]] | None = None,
     ) -> None:
-        self.utterances, self.normalise, self.seed, self.max_seconds, self.encode = utterances, normalise, seed, max_seconds, encode
+        self.utterances, self.normalise, self.seed, self.max_seconds, self.encode = (
+            utterances,
+            normalise,
+            seed,
+            max_seconds,
+            encode,
+        )
         self.numbers = {language: number for number, language in enumerate(languages)}
 
     def __len__(self) -> int:
@@ -70,10 +78,12 @@ class SpeechDataset(Dataset):
             languages=torch.tensor([self.numbers[utterance.language] for utterance in utterances]),
         )
         if self.encode is not None:
-            targets = [self.encode(utterance) for utterance in utterances]
-            batch.texts = [text for text, _ in targets]
-            batch.token_lengths = torch.tensor([len(tokens) for _, tokens in targets])
-            batch.tokens = torch.nn.utils.rnn.pad_sequence([torch.tensor(tokens) for _, tokens in targets], batch_first=True)
+            encoded = [self.encode(utterance) for utterance in utterances]
+            batch.targets = Targets(
+                [text for text, _ in encoded],
+                pad_sequence([torch.tensor(tokens) for _, tokens in encoded], batch_first=True),
+                torch.tensor([len(tokens) for _, tokens in encoded]),
+            )
         return batch
 
 
@@ -88,14 +98,16 @@ class SpeechData(lightning.LightningDataModule):
     Training goes on where the trainer's step counter stands, so that a continued run sees what an uninterrupted one sees.
     """
 
-    def __init__(self, train: SpeechDataset, dev: SpeechDataset | None, batch_seconds: float, workers: int | None) -> None:
+    def __init__(
+        self, train: SpeechDataset, dev: SpeechDataset | None, batch_seconds: float, workers: int | None
+    ) -> None:
         super().__init__()
         self.train, self.dev, self.batch_seconds = train, dev, batch_seconds
         self.workers = workers if workers is not None else default_workers()
 
     def train_dataloader(self) -> DataLoader:
         """Endless batches."""
-        trainer = self.trainer
+        trainer: Any = self.trainer
         sampler = EpochBatches(
             np.array([_seconds(self.train, utterance) for utterance in self.train.utterances]),
             self.batch_seconds,
@@ -110,7 +122,7 @@ class SpeechData(lightning.LightningDataModule):
         """Every dev utterance once; each rank evaluates all, so that all reach the same decision."""
         return [] if self.dev is None else self._loader(self.dev, ordered_batches(self.dev, self.batch_seconds))
 
-    def _loader(self, dataset: SpeechDataset, batches: object) -> DataLoader:
+    def _loader(self, dataset: SpeechDataset, batches: Any) -> DataLoader:
         return DataLoader(
             dataset,
             batch_sampler=batches,
@@ -140,4 +152,4 @@ def ordered_batches(dataset: SpeechDataset, batch_seconds: float) -> list[list[t
 
 
 def _seconds(dataset: SpeechDataset, utterance: Utterance) -> float:
-    return min(utterance.duration or 0, dataset.max_seconds or float("inf"))
+    return min(utterance.seconds, dataset.max_seconds or float("inf"))

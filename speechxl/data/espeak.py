@@ -24,6 +24,7 @@ def speak(text: str, voice: str, *, rate: int = 170, pitch: int = 50, expression
         rate: Words per minute.
         pitch: 0 to 99.
         expression: Range of the pitch, 0 to 99.
+
     Returns:
         (T,) float32 at 16 kHz.
 

@@ -21,8 +21,8 @@ COLUMNS = ("path", "duration_s", "language", "speaker", "split", "text", "label"
 """Columns that are always written."""
 OPTIONAL = ("id", "start_s", "phonemes")
 """Columns that are written where they hold something."""
-_NEMO = {
-    "audio_filepath": "path", "duration": "duration_s", "offset": "start_s", "lang": "language", "pred_text": None
+_NEMO: dict[str, str] = {
+    "audio_filepath": "path", "duration": "duration_s", "offset": "start_s", "lang": "language",
 }  # fmt: skip
 
 
@@ -79,16 +79,22 @@ def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
     folder = path.parent.absolute()
     rows = [_row(utterance, folder) for utterance in utterances]
     if _is_json(path):
-        back = {column: key for key, column in _NEMO.items() if column}
+        back = {column: key for key, column in _NEMO.items()}
         lines = [
-            json.dumps({back.get(k, k): float(v) if k in ("duration_s", "start_s") else v for k, v in row.items() if v}, ensure_ascii=False)
+            json.dumps(
+                {back.get(k, k): float(v) if k in ("duration_s", "start_s") else v for k, v in row.items() if v},
+                ensure_ascii=False,
+            )
             for row in rows
         ]
         write_text(path, "".join(f"{line}\n" for line in lines))
         return
     optional = [column for column in OPTIONAL if any(row.get(column) for row in rows)]
     columns = list(dict.fromkeys([*COLUMNS, *optional, *(key for row in rows for key in row if key not in OPTIONAL)]))
-    write_text(path, "".join("\t".join(cells) + "\n" for cells in [columns, *([row.get(c, "") for c in columns] for row in rows)]))
+    write_text(
+        path,
+        "".join("\t".join(cells) + "\n" for cells in [columns, *([row.get(c, "") for c in columns] for row in rows)]),
+    )
 
 
 def _is_json(path: Path) -> bool:
@@ -112,7 +118,9 @@ def _read_text(path: Path) -> str:
             f"{path}:{line}: byte {data[error.start]:#04x} is not UTF-8; a manifest is a UTF-8 text file."
         ) from None
     if "\0" in text:
-        raise InputError(f"{path}:{text[: text.index(chr(0))].count(chr(10)) + 1}: NUL byte; a manifest is a text file.")
+        raise InputError(
+            f"{path}:{text[: text.index(chr(0))].count(chr(10)) + 1}: NUL byte; a manifest is a text file."
+        )
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -121,7 +129,11 @@ def _read_table(path: Path, text: str) -> Iterator[tuple[str, dict[str, str] | F
     header = [name.strip() for name in lines[0].split("\t")]
     if "path" not in header:
         known = [*COLUMNS, *OPTIONAL]
-        near = [f"{name!r} may be meant to be {match[0]!r}" for name in header if (match := get_close_matches(name, known, 1))]
+        near = [
+            f"{name!r} may be meant to be {match[0]!r}"
+            for name in header
+            if (match := get_close_matches(name, known, 1))
+        ]
         hint = f"{'; '.join(near)}." if near else f"The columns are {', '.join(COLUMNS)}; only path is required."
         raise InputError(f"{path}:1: no column 'path' in the header line {lines[0][:80]!r}. {hint}")
     if len(set(header)) < len(header):
@@ -149,9 +161,8 @@ def _read_json_lines(path: Path, text: str) -> Iterator[tuple[str, dict[str, str
         if not isinstance(row, dict) or not ({"audio_filepath", "path"} & row.keys()):
             yield place, Fault(place, "not an object with the key 'audio_filepath'.")
         else:
-            cells = {_NEMO.get(key, key): value for key, value in row.items()}
-            cells.pop(None, None)
-            yield place, {key: "" if value is None else str(value) for key, value in cells.items()}
+            named = ((_NEMO.get(key, key), value) for key, value in row.items() if key != "pred_text")
+            yield place, {key: "" if value is None else str(value) for key, value in named}
 
 
 def _utterance(row: dict[str, str], folder: Path, place: str) -> Utterance | Fault:
@@ -159,19 +170,19 @@ def _utterance(row: dict[str, str], folder: Path, place: str) -> Utterance | Fau
     name = row.pop("path")
     if not name:
         return Fault(place, "column 'path' is empty.")
-    seconds: dict[str, float | None] = {}
+    seconds: dict[str, float] = {}
     for column in ("duration_s", "start_s"):
-        value = row.pop(column, "")
-        try:
-            seconds[column] = float(value) if value else None
-        except ValueError:
-            return Fault(place, f"{column} is {value!r}, a number of seconds was expected.")
-        if seconds[column] is not None and not 0 <= seconds[column] < 1e7:
-            return Fault(place, f"{column} is {value}, a number of seconds of at least 0 was expected.")
-    start, duration = seconds["start_s"] or 0.0, seconds["duration_s"]
+        if value := row.pop(column, ""):
+            try:
+                seconds[column] = float(value)
+            except ValueError:
+                return Fault(place, f"{column} is {value!r}, a number of seconds was expected.")
+            if not 0 <= seconds[column] < 1e7:
+                return Fault(place, f"{column} is {value}, a number of seconds of at least 0 was expected.")
+    start, duration = seconds.get("start_s", 0.0), seconds.get("duration_s")
     if duration == 0:
         return Fault(place, "duration_s is 0, an utterance takes some time.")
-    id = row.pop("id", "") or (f"{name}@{start:g}" if seconds["start_s"] is not None else name)
+    id = row.pop("id", "") or (f"{name}@{start:g}" if "start_s" in seconds else name)
     known = {column: row.pop(column, "") for column in ("language", "speaker", "split", "text", "phonemes", "label")}
     return Utterance(folder / name, id, start, duration, **known, extra=row, origin=place)
 
@@ -179,7 +190,9 @@ def _utterance(row: dict[str, str], folder: Path, place: str) -> Utterance | Fau
 def _row(utterance: Utterance, folder: Path) -> dict[str, str]:
     name = os.path.relpath(utterance.path, folder)
     if {"\t", "\n"} & set(name):
-        raise InputError(f"{name!r} has a tab or line break in its name, which a manifest cannot hold; rename the file.")
+        raise InputError(
+            f"{name!r} has a tab or line break in its name, which a manifest cannot hold; rename the file."
+        )
     whole = utterance.id in (name, str(utterance.path))
     row = {
         "path": name,

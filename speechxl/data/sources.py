@@ -54,9 +54,13 @@ def find_audio(names: Sequence[str], split: str | None = None) -> list[Utterance
     for name in names:
         path = Path(name)
         if path.is_dir():
-            files = [file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")]
+            files = [
+                file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+            ]
             if not files:
-                raise NothingMatched(f"{path}: no recording below this folder; looked for {' '.join(sorted(SUFFIXES))}.")
+                raise NothingMatched(
+                    f"{path}: no recording below this folder; looked for {' '.join(sorted(SUFFIXES))}."
+                )
             found += [_recording(file) for file in sorted(files)]
         elif is_manifest(path):
             found += read_corpora([path], split)

@@ -27,7 +27,9 @@ def greedy(logits: Tensor, lengths: Tensor, vocabulary: Vocabulary, geometry: Fr
 
 
 def _hypothesis(ids: list[int], scores: list[float], vocabulary: Vocabulary, geometry: FrameGeometry) -> Hypothesis:
-    runs = [(symbol, [frame for frame, _ in group]) for symbol, group in groupby(enumerate(ids), key=lambda item: item[1])]
+    runs = [
+        (symbol, [frame for frame, _ in group]) for symbol, group in groupby(enumerate(ids), key=lambda item: item[1])
+    ]
     written = [(symbol, frames) for symbol, frames in runs if vocabulary.is_written(symbol)]
     groups: list[list[tuple[int, list[int]]]] = [[]]
     for symbol, frames in written:
@@ -43,9 +45,10 @@ def _hypothesis(ids: list[int], scores: list[float], vocabulary: Vocabulary, geo
     )
 
 
-def _word(group: list[tuple[int, list[int]]], scores: list[float], vocabulary: Vocabulary, geometry: FrameGeometry) -> Word:
+def _word(
+    group: list[tuple[int, list[int]]], scores: list[float], vocabulary: Vocabulary, geometry: FrameGeometry
+) -> Word:
     frames = [frame for _, symbol_frames in group for frame in symbol_frames]
     score = sum(max(scores[frame] for frame in symbol_frames) for _, symbol_frames in group) / len(group)
     text = vocabulary.decode(symbol for symbol, _ in group)
     return Word(text, geometry.seconds(frames[0]), geometry.seconds(frames[-1] + 1), math.exp(score))
-

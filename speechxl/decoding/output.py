@@ -75,7 +75,9 @@ def targets(out: Path, utterances: Sequence[Utterance], formats: Collection[str]
     written += [suffixed(file, suffix) for file in files for suffix in formats if suffix != "jsonl"]
     standing = [file for file in written if file.exists()]
     if standing and not overwrite:
-        raise InputError(f"{standing[0]} stands there already ({len(standing)} such files); replace them with --overwrite.")
+        raise InputError(
+            f"{standing[0]} stands there already ({len(standing)} such files); replace them with --overwrite."
+        )
     return files
 
 

@@ -39,6 +39,7 @@ def windows(samples: int, geometry: FrameGeometry, core: int, context: int) -> l
         geometry: Of the encoder.
         core: Frames that are taken from each window but the last.
         context: Frames on both sides that are encoded with them.
+
     Returns:
         One window for a recording of at most ``core`` + 2 ``context`` frames; none if it is shorter than a frame.
     """
@@ -106,9 +107,7 @@ class Recogniser:
             for row, waveform in enumerate(waveforms)
             for window in windows(len(waveform), self.geometry, self.core, self.context)
         ]
-        results = [
-            torch.empty(self.geometry.num_frames(len(waveform)), len(self.vocabulary)) for waveform in waveforms
-        ]
+        results = [torch.empty(self.geometry.num_frames(len(waveform)), len(self.vocabulary)) for waveform in waveforms]
         for batch in self._batches(pieces):
             lengths = torch.tensor([window.last - window.first for _, window in batch])
             padded = torch.zeros(len(batch), int(lengths.max()))

@@ -9,13 +9,14 @@ from speechxl.models.quantizer import perplexity
 
 
 @torch.no_grad()
-def code_usage(model: Any, dataset: SpeechDataset, batch_seconds: float) -> dict[str, Any]:  # noqa: ANN401
+def code_usage(model: Any, dataset: SpeechDataset, batch_seconds: float) -> dict[str, Any]:
     """Share of each code in the frames of each language.
 
     Args:
         model: `Wav2Vec2ForPreTraining` with this package's encoder and quantizer.
         dataset: Utterances with their languages.
         batch_seconds: Limit of a batch.
+
     Returns:
         ``{"schema", "codebooks", "codes", "languages": {iso: {"frames", "perplexity": [G], "used": [G], "shares": [G][V]}}}``,
         where "used" is the number of codes that occur.
@@ -31,7 +32,9 @@ def code_usage(model: Any, dataset: SpeechDataset, batch_seconds: float) -> dict
         conv = encoder.feature_extractor(batch.waveform.to(device), batch.lengths.to(device) if batch.padded else None)
         normed = encoder.feature_projection.layer_norm(conv)
         chosen = quantizer(normed.flatten(0, 1)).codes.view(*conv.shape[:2], books).cpu()
-        for row, language, frames in zip(chosen, batch.languages, encoder.geometry.num_frames(batch.lengths), strict=True):
+        for row, language, frames in zip(
+            chosen, batch.languages, encoder.geometry.num_frames(batch.lengths), strict=True
+        ):
             for book in range(books):
                 histograms[language, book] += torch.bincount(row[:frames, book], minlength=codes)
     model.train(training)

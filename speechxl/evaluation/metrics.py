@@ -36,7 +36,9 @@ class Errors:
         """Percentile bootstrap interval of the rate over utterances (Bisani and Ney 2004)."""
         if not self.lengths.sum():
             return None
-        weights = np.random.default_rng(seed).multinomial(len(self.lengths), np.full(len(self.lengths), 1 / len(self.lengths)), draws)
+        weights = np.random.default_rng(seed).multinomial(
+            len(self.lengths), np.full(len(self.lengths), 1 / len(self.lengths)), draws
+        )
         rates = (weights @ self.total) / np.maximum(weights @ self.lengths, 1)
         low, high = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
@@ -60,7 +62,11 @@ def count_errors(references: Sequence[str], hypotheses: Sequence[str], unit: str
     if not pairs:
         return Errors(*(np.zeros(0, int) for _ in range(4)))
     alignment = align([reference for reference, _ in pairs], [hypothesis for _, hypothesis in pairs])
-    counts = {"substitute": np.zeros(len(pairs), int), "delete": np.zeros(len(pairs), int), "insert": np.zeros(len(pairs), int)}
+    counts = {
+        "substitute": np.zeros(len(pairs), int),
+        "delete": np.zeros(len(pairs), int),
+        "insert": np.zeros(len(pairs), int),
+    }
     for row, chunks in enumerate(alignment.alignments):
         for chunk in chunks:
             if chunk.type != "equal":

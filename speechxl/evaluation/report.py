@@ -14,7 +14,9 @@ def rates(references: Sequence[str], hypotheses: Sequence[str], units: str) -> d
     Substitutions, deletions and insertions are counted in the model's units: characters or phones.
     """
     words = count_errors(references, hypotheses, "word")
-    measures = {"wer": words, "cer": count_errors(references, hypotheses, "char")} if units == "char" else {"per": words}
+    measures = (
+        {"wer": words, "cer": count_errors(references, hypotheses, "char")} if units == "char" else {"per": words}
+    )
     own = measures["cer" if units == "char" else "per"]
     return {
         **{name: measures[name].rate if name in measures else None for name in ("wer", "cer", "per")},

@@ -14,6 +14,7 @@ def keyed_uniform(keys: Tensor, count: int, stream: int) -> Tensor:
         keys: (B,) int64, one for each utterance, which carries the seed and the epoch.
         count: Numbers for each key.
         stream: What they are for; streams are independent.
+
     Returns:
         (B, count) float32.
     """

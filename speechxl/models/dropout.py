@@ -4,6 +4,8 @@
 pretraining step. Here one 64-bit number serves four elements and the mask is one byte each.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -51,6 +53,7 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dr
         mask: (B, 1, F, F), True where a query may see a key; None for everywhere.
         dropout: Probability for each attention weight.
         scale: Factor of the products of query and key.
+
     Returns:
         (B, H, F, D / H).
     """
@@ -61,14 +64,14 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dr
 
 class _Masked(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, keep: Tensor, scale: float) -> Tensor:  # noqa: ANN001
+    def forward(ctx: Any, x: Tensor, keep: Tensor, scale: float) -> Tensor:
         ctx.save_for_backward(keep)
         ctx.scale = scale
         return (x * keep).mul_(scale)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN001
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (keep,) = ctx.saved_tensors
         return (grad * keep).mul_(ctx.scale), None, None
 
@@ -77,7 +80,9 @@ class _DroppedAttention(torch.autograd.Function):
     """Keeps the attention weights and a byte mask; what was dropped is computed again in the backward pass."""
 
     @staticmethod
-    def forward(ctx, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float, scale: float) -> Tensor:  # noqa: ANN001
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float, scale: float
+    ) -> Tensor:
         scores = (query * scale) @ key.mT
         if mask is not None:
             scores.masked_fill_(~mask, -torch.inf)
@@ -89,7 +94,7 @@ class _DroppedAttention(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN001
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, weights, keep = ctx.saved_tensors
         grad = grad * ctx.gain
         dvalue = (weights * keep).mT @ grad

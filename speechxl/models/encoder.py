@@ -1,6 +1,7 @@
 """wav2vec 2.0 / XLS-R encoder: the modules and parameter names of `transformers`, another way of computing them."""
 
 from collections.abc import Collection
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -98,7 +99,16 @@ class Encoder(nn.Module):
         return Encoded(features=x, lengths=frames, conv_features=conv, normed_features=normed)
 
 
-def _attention(module, query, key, value, attention_mask, dropout=0.0, scaling=None, **_):  # noqa: ANN001, ANN003, ANN202
+def _attention(
+    module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
     """`transformers`' attention interface: (B, H, F, D / H) to (B, F, H, D / H)."""
     x = attention(query, key, value, attention_mask, dropout, module.scaling if scaling is None else scaling)
     return x.transpose(1, 2), None

@@ -12,6 +12,7 @@ follow from the second moments of the samples.
 
 from collections.abc import Iterator
 from math import prod
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -35,7 +36,7 @@ class FeatureExtractor(nn.Module):
 
     def __init__(self, conv_layers: nn.ModuleList, geometry: FrameGeometry, norm: str) -> None:
         super().__init__()
-        self.conv_layers = conv_layers
+        self.conv_layers: Any = conv_layers
         self.geometry = geometry
         self.norm = norm
 
@@ -45,6 +46,7 @@ class FeatureExtractor(nn.Module):
         Args:
             waveform: (B, T) at 16 kHz, zero beyond each utterance's end.
             lengths: (B,) samples; None if no utterance is padded.
+
         Returns:
             (B, F, D) output of the last convolution, before the feature projection's layer norm.
         """
@@ -63,13 +65,15 @@ class FeatureExtractor(nn.Module):
                 norm = layer.layer_norm if self.norm == "layer" else None
                 parameters += [layer.conv.weight, layer.conv.bias]
                 parameters += [None, None] if norm is None else [norm.weight, norm.bias]
-            features = _ConvStack.apply(geometry, batch * slot, design.to(dtype), weight.to(dtype), bias.to(dtype), *parameters)
+            features = _ConvStack.apply(
+                geometry, batch * slot, design.to(dtype), weight.to(dtype), bias.to(dtype), *parameters
+            )
         return features.view(batch, slot, -1)[:, :frames]
 
     def _windows(self, waveform: Tensor, slot: int) -> Tensor:
         """Samples under the first kernel for each row of all slots, and a few rows beyond: (N, k)."""
         geometry = self.geometry
-        batch, samples = waveform.shape
+        samples = waveform.shape[1]
         flat = F.pad(waveform, (0, max(0, slot * geometry.stride - samples)))[:, : slot * geometry.stride].reshape(-1)
         flat = F.pad(flat, (0, geometry.receptive_field))
         return flat.unfold(0, geometry.kernels[0], geometry.strides[0])
@@ -111,7 +115,15 @@ class _ConvStack(torch.autograd.Function):
     """All convolutions, with normalisation and GELU, as a function of the first layer's rows."""
 
     @staticmethod
-    def forward(ctx, geometry: FrameGeometry, frames: int, design: Tensor, weight: Tensor, bias: Tensor, *parameters):  # noqa: ANN001, ANN205
+    def forward(
+        ctx: Any,
+        geometry: FrameGeometry,
+        frames: int,
+        design: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        *parameters: Tensor | None,
+    ) -> Tensor:
         """Rows of the last layer.
 
         Args:
@@ -128,7 +140,7 @@ class _ConvStack(torch.autograd.Function):
             for index, (kernel, stride) in enumerate(zip(geometry.kernels[1:], geometry.strides[1:], strict=True))
         ]
         first = _First(design, weight, bias, frames * prod(geometry.strides[1:]))
-        outputs: list[Tensor | None] = []
+        outputs: list[Tensor] = []
         size = first.size
         for index, layer in enumerate(layers):
             size //= layer.stride
@@ -144,28 +156,27 @@ class _ConvStack(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor):  # noqa: ANN001, ANN205
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of design, weight, bias and parameters; each layer's output is overwritten by its gradient."""
         first, layers, outputs = ctx.first, ctx.layers, ctx.outputs
         ctx.outputs = None
         with torch.autocast(grad.device.type, enabled=False):
             upper = layers[-1].activate_backward(grad.contiguous(), outputs.pop()[: len(grad)])
             for index in reversed(range(len(layers))):
-                layer, lower = layers[index], outputs.pop() if index else None
-                carry = None
+                layer, lower = layers[index], outputs.pop() if index else upper.new_empty(0)
+                carry = upper.new_empty(0, layer.channels)
                 for low, high in _blocks(len(upper), 1 if index else first.slots, grad.device):
                     rows, own = layer.rows(low, high), slice(low * layer.stride, high * layer.stride)
-                    normed = None if index else first(rows)
-                    x = layers[index - 1].activate(lower[rows]) if index else F.gelu(normed)
+                    normed = lower[rows] if index else first(rows)
+                    x = layers[index - 1].activate(normed) if index else F.gelu(normed)
                     dx = layer.convolve_backward(x, upper[low:high])
-                    if carry is not None:
-                        dx[: len(carry)] += carry
+                    dx[: len(carry)] += carry
                     dx, carry = dx.split([own.stop - own.start, len(dx) - (own.stop - own.start)])
                     if index:
                         lower[own] = layers[index - 1].activate_backward(dx, lower[own])
                     else:
                         first.backward(torch.ops.aten.gelu_backward(dx, normed[: len(dx)]), own)
-                upper = lower[: len(upper) * layer.stride] if index else None
+                upper = lower[: len(upper) * layer.stride]
         return None, None, *first.gradients, *(gradient for layer in layers for gradient in layer.gradients)
 
 
@@ -207,7 +218,14 @@ class _Layer:
     """
 
     def __init__(
-        self, kernel: int, stride: int, dtype: torch.dtype, weight: Tensor, bias: Tensor | None, scale: Tensor | None, shift: Tensor | None
+        self,
+        kernel: int,
+        stride: int,
+        dtype: torch.dtype,
+        weight: Any,
+        bias: Tensor | None,
+        scale: Tensor | None,
+        shift: Tensor | None,
     ) -> None:
         self.kernel, self.stride = kernel, stride
         self.width, self.channels = weight.shape[:2]
@@ -225,7 +243,9 @@ class _Layer:
     def _groups(self, x: Tensor, size: int) -> list[Tensor]:
         """One view (size, group * C) of ``x`` (rows, C) for each group of the kernel."""
         hop = self.stride * self.channels
-        return [x.as_strided((size, len(tap)), (hop, 1), x.storage_offset() + j * hop) for j, tap in enumerate(self.taps)]
+        return [
+            x.as_strided((size, len(tap)), (hop, 1), x.storage_offset() + j * hop) for j, tap in enumerate(self.taps)
+        ]
 
     def convolve(self, x: Tensor, out: Tensor) -> None:
         """Writes the convolution of ``x`` (rows, C) to ``out`` (size, D)."""

@@ -47,6 +47,7 @@ class FrameGeometry:
 
         Args:
             lengths: Samples, a number or (B,).
+
         Returns:
             Frames of the same form, 0 for utterances shorter than the receptive field.
         """

@@ -22,6 +22,7 @@ def span_mask(
         length: Frames of a span.
         min_spans: Spans that every utterance gets, if it is long enough for one.
         stream: Of `keyed_uniform`.
+
     Returns:
         (B, width) True where masked.
     """

@@ -46,7 +46,7 @@ class GumbelQuantizer(nn.Module):
         with torch.autocast(features.device.type, enabled=False):
             logits = self.weight_proj(features.float()).unflatten(1, (self.num_codebooks, -1))  # (N, G, V)
             books = self.codevectors.view(self.num_codebooks, -1, self.codevectors.shape[-1])  # (G, V, Dg)
-            if temperature is None:
+            if temperature is None or uniform is None:
                 codes = logits.argmax(-1)
                 vectors = _look_up(books, codes)
             else:

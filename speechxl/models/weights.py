@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import nn
 from transformers import (
     PreTrainedModel,
     Wav2Vec2Config,
@@ -92,7 +93,9 @@ def load_ctc_model(source: str) -> tuple[Wav2Vec2ForCTC, Vocabulary, Card]:
     vocabulary = read_vocabulary(source, config)
     model, missing = _load(Wav2Vec2ForCTC, source, {})
     if any(name.startswith("lm_head") for name in missing):
-        raise InputError(f"{source}: no weights of a CTC head; this is a pretrained encoder. Run speechxl finetune first.")
+        raise InputError(
+            f"{source}: no weights of a CTC head; this is a pretrained encoder. Run speechxl finetune first."
+        )
     if len(vocabulary) != model.config.vocab_size:
         raise InputError(
             f"{source}: vocab.json has {len(vocabulary)} symbols and the checkpoint's CTC head {model.config.vocab_size}; "
@@ -114,7 +117,9 @@ def load_encoder_for_ctc(source: str, vocabulary: Vocabulary, dropout: Dropout) 
     same = False
     if config.get("architectures") == ["Wav2Vec2ForCTC"]:
         same = read_vocabulary(source, config) == vocabulary
-    model, _ = _load(Wav2Vec2ForCTC, source, {**changes, "vocab_size": len(vocabulary), "pad_token_id": vocabulary.blank})
+    model, _ = _load(
+        Wav2Vec2ForCTC, source, {**changes, "vocab_size": len(vocabulary), "pad_token_id": vocabulary.blank}
+    )
     if not same:
         model.lm_head.reset_parameters()
     return model
@@ -151,11 +156,11 @@ def save_model(
 
 def read_card(source: str) -> Card:
     """``speechxl.json`` of a model; for a foreign one what its preprocessor and configuration say."""
+    config = _read_config(source)
     path = cached_file(source, "speechxl.json", _raise_exceptions_for_missing_entries=False)
     if path is not None:
         document = _read_json(Path(path))
         return Card(**{name: document[name] for name in Card.__dataclass_fields__ if name in document})
-    config = _read_config(source)
     normalise = config.get("feat_extract_norm") == "layer"
     for name in ("preprocessor_config.json", "processor_config.json"):
         path = cached_file(source, name, _raise_exceptions_for_missing_entries=False)
@@ -163,7 +168,9 @@ def read_card(source: str) -> Card:
             document = _read_json(Path(path))
             document = document.get("feature_extractor", document)
             if document.get("sampling_rate", SAMPLE_RATE) != SAMPLE_RATE:
-                raise InputError(f"{source}: the model expects {document['sampling_rate']} Hz; only 16000 Hz is supported.")
+                raise InputError(
+                    f"{source}: the model expects {document['sampling_rate']} Hz; only 16000 Hz is supported."
+                )
             normalise = bool(document.get("do_normalize", normalise))
             break
     return Card(normalise=normalise)
@@ -191,10 +198,13 @@ def read_vocabulary(source: str, config: Mapping[str, Any]) -> Vocabulary:
     settings = _read_json(Path(path)) if path is not None else {}
     phones = settings.get("tokenizer_class") == "Wav2Vec2PhonemeCTCTokenizer"
     delimiter = settings.get("word_delimiter_token", "|")
-    return Vocabulary(tuple(ordered), config.get("pad_token_id") or 0, delimiter if delimiter in symbols and not phones else None)
+    return Vocabulary(
+        tuple(ordered), config.get("pad_token_id") or 0, delimiter if delimiter in symbols and not phones else None
+    )
 
 
 def _config(preset: Preset) -> Wav2Vec2Config:
+    dropout: dict[str, Any] = {**_dropout_fields(preset.dropout)}
     return Wav2Vec2Config(
         hidden_size=preset.width,
         num_hidden_layers=preset.layers,
@@ -214,7 +224,7 @@ def _config(preset: Preset) -> Wav2Vec2Config:
         pad_token_id=0,
         bos_token_id=None,
         eos_token_id=None,
-        **_dropout_fields(preset.dropout),
+        **dropout,
     )
 
 
@@ -234,14 +244,15 @@ def _with_vocabulary(config: Wav2Vec2Config, vocabulary: Vocabulary) -> Wav2Vec2
     return config
 
 
-def _with_encoder(model: PreTrainedModel) -> Any:  # noqa: ANN401
+def _with_encoder(model: Any) -> Any:
     """Puts this package's encoder and quantizer in the place of those of `transformers`, with their parameters."""
     config = model.config
     model.wav2vec2 = Encoder(model.wav2vec2)
     if isinstance(model, Wav2Vec2ForPreTraining):
         quantizer = model.quantizer
-        model.quantizer = GumbelQuantizer(quantizer.codevectors, quantizer.weight_proj, config.num_codevector_groups)
-        model.dropout_features = DropoutModule(config.feat_quantizer_dropout)
+        own = GumbelQuantizer(quantizer.codevectors, quantizer.weight_proj, config.num_codevector_groups)
+        model.add_module("quantizer", own)
+        model.add_module("dropout_features", DropoutModule(config.feat_quantizer_dropout))
     return model
 
 
@@ -249,11 +260,12 @@ def _load(kind: type[PreTrainedModel], source: str, changes: dict[str, Any]) -> 
     """A model and the names of its parameters that the checkpoint lacks."""
     _read_config(source)
     try:
-        model, report = kind.from_pretrained(
+        loaded: Any = kind.from_pretrained(
             source, output_loading_info=True, ignore_mismatched_sizes=True, dtype=torch.float32, **changes
         )
-    except OSError as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
         raise InputError(f"{source}: the weights cannot be read: {str(error).splitlines()[0]}") from None
+    model, report = loaded
     missing = sorted(name for name in report["missing_keys"] if not name.endswith("masked_spec_embed"))
     wrong = [name for name, *_ in report["mismatched_keys"] if not name.startswith("lm_head.")]
     broken = [name for name in missing if name.startswith("wav2vec2.")] + wrong
@@ -271,18 +283,20 @@ def _read_config(source: str) -> dict[str, Any]:
     Raises:
         InputError: If there is none, or it is of another kind.
     """
-    if not Path(source).exists() and (source.startswith((".", "/", "~")) or source.count("/") != 1):
-        raise InputError(f"{source}: there is no such model folder.")
+    if not Path(source).exists():
+        if source.startswith((".", "/", "~")) or source.count("/") != 1:
+            raise InputError(f"{source}: there is no such model folder.")
+        log.info("%s: no such folder here, asking the hub", source)
     try:
-        path = cached_file(source, "config.json")
+        path = cached_file(source, "config.json", _raise_exceptions_for_missing_entries=not Path(source).exists())
     except OSError as error:
-        if Path(source).exists():
-            raise InputError(f"{source}: no config.json in this folder; it is not a model folder of transformers.") from None
         raise InputError(
             f"{source}: there is no such folder, and the hub gave no model of that name ({str(error).splitlines()[0]}). "
             "Without network, copy the model's files (config.json, model.safetensors, preprocessor_config.json, "
             "vocab.json) to a folder and name that."
         ) from None
+    if path is None:
+        raise InputError(f"{source}: no config.json in this folder; it is not a model folder of transformers.")
     config = _read_json(Path(path))
     if config.get("model_type") != "wav2vec2":
         raise InputError(

@@ -52,6 +52,7 @@ def draw_distractors(uniform: Tensor, counts: Tensor) -> Tensor:
     Args:
         uniform: (B, M, K) numbers in (0, 1).
         counts: (B,) masked frames of each utterance.
+
     Returns:
         (B, M, K) places among the masked frames, never a frame's own; 0 for an utterance with fewer than two.
     """

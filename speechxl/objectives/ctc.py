@@ -1,6 +1,7 @@
 """Connectionist temporal classification (Graves et al. 2006)."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,7 @@ def ctc_loss(logits: Tensor, lengths: Tensor, tokens: Tensor, token_lengths: Ten
         tokens: (B, U), anything beyond each target's end.
         token_lengths: (B,) symbols.
         blank: Number of the blank.
+
     Returns:
         (B,) nats.
     """
@@ -30,4 +32,4 @@ def ctc_loss(logits: Tensor, lengths: Tensor, tokens: Tensor, token_lengths: Ten
 
 def frames_needed(tokens: Sequence[object]) -> int:
     """Frames without which no alignment exists: one a symbol, and one between equal neighbours."""
-    return len(tokens) + sum(first == second for first, second in zip(tokens, tokens[1:], strict=False))
+    return len(tokens) + sum(first == second for first, second in pairwise(tokens))

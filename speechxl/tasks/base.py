@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import lightning
 import torch
@@ -19,7 +20,7 @@ class LossSum:
     """() loss, summed over ``count`` things."""
     count: Tensor
     """() masked frames, or utterances."""
-    measures: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    measures: dict[str, tuple[Tensor, Tensor | float]] = field(default_factory=dict)
     """Sum and weight of what is logged."""
 
 
@@ -27,7 +28,7 @@ class Meter:
     """Sums of measures that stay on the device until they are read."""
 
     def __init__(self) -> None:
-        self.sums: dict[str, tuple[Tensor, Tensor]] = {}
+        self.sums: dict[str, tuple[Tensor, Tensor | float]] = {}
 
     def add(self, name: str, total: Tensor, weight: Tensor | float = 1.0) -> None:
         """Adds to a mean of ``total / weight``."""
@@ -61,7 +62,7 @@ class Task(lightning.LightningModule):
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Any,
         *,
         seed: int,
         lr: float,
@@ -73,11 +74,14 @@ class Task(lightning.LightningModule):
         layer_drop: float = 0.0,
     ) -> None:
         super().__init__()
-        self.model = model
+        self.model: Any = model
         self.seed, self.lr, self.schedule, self.weight_decay = seed, lr, schedule, weight_decay
         self.betas, self.eps, self.clip, self.layer_drop = betas, eps, clip, layer_drop
         self.meter, self.dev_meter = Meter(), Meter()
         self.audio_samples = 0
+        """Samples of this process's batches, padding included."""
+        self.score: float | None = None
+        """Error on dev at the last evaluation; None where there is none."""
         self._count: Tensor | float = 0.0
 
     def loss(self, batch: Batch) -> LossSum:
@@ -105,7 +109,7 @@ class Task(lightning.LightningModule):
         """Turns gradients of sums into gradients of the mean, then limits their norm."""
         count = torch.as_tensor(self._count, device=self.device, dtype=torch.float32)
         if self.trainer.world_size > 1:
-            count = self.all_gather(count).sum()
+            count = torch.as_tensor(self.all_gather(count)).sum()
         gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         torch._foreach_mul_(gradients, self.trainer.world_size / count.clamp(min=1))
         norm = nn.utils.get_total_norm(gradients)
@@ -122,7 +126,7 @@ class Task(lightning.LightningModule):
         draws = [_number(self.seed, self.global_step, layer) / 2**63 for layer in layers]
         return frozenset(layer for layer in layers if draws[layer] < self.layer_drop)
 
-    def configure_optimizers(self) -> dict[str, object]:
+    def configure_optimizers(self) -> Any:
         """AdamW on what is trained."""
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from speechxl.config import Contrast, Mask
+from speechxl.config import Mask, Objective
 from speechxl.models.draws import DISTRACTORS, GUMBEL, MASK, keyed_uniform
 from speechxl.models.masking import span_mask
 from speechxl.models.quantizer import Quantized, perplexity
@@ -23,22 +23,28 @@ class Pretraining(Task):
         model: `Wav2Vec2ForPreTraining` with this package's encoder and quantizer.
         languages: What the batches' language numbers stand for.
         mask: Span masks.
-        contrast: Objective, without any None.
+        objective: What is minimised.
         training: Arguments of `Task`.
     """
 
     def __init__(
-        self, model: Any, *, languages: Sequence[str], mask: Mask, contrast: Contrast, **training: Any  # noqa: ANN401
+        self,
+        model: Any,
+        *,
+        languages: Sequence[str],
+        mask: Mask,
+        objective: Objective,
+        **training: Any,
     ) -> None:
         super().__init__(model, **training)
-        self.languages, self.mask, self.contrast = list(languages), mask, contrast
-        self.encoder = model.wav2vec2
+        self.languages, self.mask, self.objective = list(languages), mask, objective
+        self.encoder: Any = model.wav2vec2
 
     @property
     def temperature(self) -> float:
         """Of the Gumbel softmax at this optimizer step."""
-        c = self.contrast
-        return gumbel_temperature(self.global_step, c.gumbel_start, c.gumbel_floor, c.gumbel_decay)
+        o = self.objective
+        return gumbel_temperature(self.global_step, o.gumbel_start, o.gumbel_floor, o.gumbel_decay)
 
     def loss(self, batch: Batch) -> LossSum:
         """Loss summed over masked frames (Baevski et al. 2020, equation 2, with the feature penalty of section 4.2)."""
@@ -46,10 +52,16 @@ class Pretraining(Task):
         frames = self.encoder.geometry.num_frames(batch.lengths)
         width = self.encoder.geometry.num_frames(batch.waveform.shape[1])
         mask = span_mask(
-            batch.keys, frames, width, prob=self.mask.prob, length=self.mask.length, min_spans=self.mask.min_spans, stream=MASK
+            batch.keys,
+            frames,
+            width,
+            prob=self.mask.prob,
+            length=self.mask.length,
+            min_spans=self.mask.min_spans,
+            stream=MASK,
         )
         conv = self.encoder.feature_extractor(batch.waveform, lengths)
-        if (share := self.contrast.feature_gradient) != 1:
+        if (share := self.objective.feature_gradient) != 1:
             conv = conv * share + conv.detach() * (1 - share)
         encoded = self.encoder.contextualise(conv, lengths, mask=mask, skip=self.skipped_layers())
         return self.compare(encoded, mask, frames, batch)
@@ -68,9 +80,9 @@ class Pretraining(Task):
         quantized = self._quantize(_take(encoded.normed_features, places), batch.keys)
         targets = self.model.project_q(quantized.vectors).unflatten(0, places.shape)
         codes = quantized.codes.unflatten(0, places.shape)  # (B, M, G)
-        uniform = keyed_uniform(batch.keys, places.shape[1] * self.contrast.distractors, DISTRACTORS)
+        uniform = keyed_uniform(batch.keys, places.shape[1] * self.objective.distractors, DISTRACTORS)
         distractors = draw_distractors(uniform.unflatten(1, (places.shape[1], -1)), counts)
-        contrast = contrastive_loss(context, targets, codes, valid, distractors, self.contrast.temperature)
+        contrast = contrastive_loss(context, targets, codes, valid, distractors, self.objective.temperature)
 
         count = counts.sum()
         weights = valid.flatten()[:, None, None] / count.clamp(min=1)
@@ -79,8 +91,8 @@ class Pretraining(Task):
         used = torch.zeros_like(probabilities).scatter_add_(
             1, quantized.codes.T, valid.flatten().float().expand(len(probabilities), -1)
         )
-        total = contrast.loss.sum() + self.contrast.diversity * count * diversity
-        measures = {
+        total = contrast.loss.sum() + self.objective.diversity * count * diversity
+        measures: dict[str, tuple[Tensor, Tensor | float]] = {
             "contrastive": (contrast.loss.sum(), count),
             "accuracy": (contrast.correct.sum(), count),
             "tied_distractors": (contrast.tied.sum(), count),
@@ -88,11 +100,11 @@ class Pretraining(Task):
             "probability_perplexity": (perplexity(probabilities).mean(), 1.0),
             "masked": (count, frames.sum()),
         }
-        if self.contrast.feature_penalty:
+        if self.objective.feature_penalty:
             inside = torch.arange(mask.shape[1], device=mask.device) < frames[:, None]
             squares = encoded.conv_features.float().square().mean(-1).masked_fill(~inside, 0).sum(1)
             penalty = (squares / frames.clamp(min=1) * counts).sum()
-            total = total + self.contrast.feature_penalty * penalty
+            total = total + self.objective.feature_penalty * penalty
             measures["feature_penalty"] = (penalty, count)
         return LossSum(total, count, measures)
 

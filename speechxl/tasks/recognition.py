@@ -8,11 +8,12 @@ from torch import Tensor
 
 from speechxl.config import Augment
 from speechxl.decoding.greedy import greedy
+from speechxl.errors import InputError
 from speechxl.evaluation.metrics import count_errors
 from speechxl.models.draws import CHANNELS, MASK
 from speechxl.models.masking import span_mask
 from speechxl.objectives.ctc import ctc_loss
-from speechxl.shapes import Batch
+from speechxl.shapes import Batch, Targets
 from speechxl.tasks.base import LossSum, Task
 from speechxl.text import Vocabulary
 
@@ -34,22 +35,20 @@ class Recognition(Task):
 
     def __init__(
         self,
-        model: Any,  # noqa: ANN401
+        model: Any,
         *,
         vocabulary: Vocabulary,
         augment: Augment,
         freeze_extractor: bool,
         freeze_encoder: int,
         samples: int = 3,
-        **training: Any,  # noqa: ANN401
+        **training: Any,
     ) -> None:
         super().__init__(model, **training)
         self.vocabulary, self.augment, self.samples = vocabulary, augment, samples
         self.freeze_extractor, self.freeze_encoder = freeze_extractor, freeze_encoder
-        self.encoder = model.wav2vec2
+        self.encoder: Any = model.wav2vec2
         self.encoder.feature_extractor.requires_grad_(not freeze_extractor)
-        self.score: float | None = None
-        """Error rate on dev at the last evaluation: of characters, or of phones."""
         self._transcripts: list[tuple[str, str, str]] = []
 
     def logits(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -67,12 +66,13 @@ class Recognition(Task):
     def loss(self, batch: Batch) -> LossSum:
         """CTC loss summed over utterances."""
         logits, frames = self.logits(batch)
-        losses = ctc_loss(logits, frames, batch.tokens, batch.token_lengths, self.vocabulary.blank)
+        targets = _targets(batch)
+        losses = ctc_loss(logits, frames, targets.tokens, targets.lengths, self.vocabulary.blank)
         count = torch.tensor(float(len(losses)), device=losses.device)
         inside = torch.arange(logits.shape[1], device=logits.device) < frames[:, None]
         blank = (logits.detach().argmax(-1) == self.vocabulary.blank) & inside
-        measures = {
-            "loss_per_symbol": (losses.sum(), batch.token_lengths.sum()),
+        measures: dict[str, tuple[Tensor, Tensor | float]] = {
+            "loss_per_symbol": (losses.sum(), targets.lengths.sum()),
             "blank_share": (blank.sum(), frames.sum()),
         }
         return LossSum(losses.sum(), count, measures)
@@ -81,11 +81,12 @@ class Recognition(Task):
         """Decodes a dev batch greedily."""
         del batch_idx
         logits, frames = self.logits(batch)
-        losses = ctc_loss(logits, frames, batch.tokens, batch.token_lengths, self.vocabulary.blank)
+        targets = _targets(batch)
+        losses = ctc_loss(logits, frames, targets.tokens, targets.lengths, self.vocabulary.blank)
         self.dev_meter.add("loss", losses.sum(), len(losses))
         hypotheses = greedy(logits, frames, self.vocabulary, self.encoder.geometry)
         texts = [hypothesis.text for hypothesis in hypotheses]
-        self._transcripts += zip(batch.ids, batch.texts, texts, strict=True)
+        self._transcripts += zip(batch.ids, targets.texts, texts, strict=True)
 
     def on_validation_epoch_end(self) -> None:
         """Error rates on dev, and a few transcripts."""
@@ -105,7 +106,8 @@ class Recognition(Task):
             log.info("  %s\n    reference:  %s\n    hypothesis: %s", id, reference, hypothesis)
 
     def _masks(self, batch: Batch, frames: Tensor, width: int) -> dict[str, Tensor | None]:
-        augment, masks = self.augment, {}
+        augment = self.augment
+        masks: dict[str, Tensor | None] = {}
         if augment.time_prob:
             masks["mask"] = span_mask(
                 batch.keys, frames, width, prob=augment.time_prob, length=augment.time_length, min_spans=0, stream=MASK
@@ -117,3 +119,9 @@ class Recognition(Task):
                 prob=augment.channel_prob, length=augment.channel_length, min_spans=0, stream=CHANNELS,
             )  # fmt: skip
         return masks
+
+
+def _targets(batch: Batch) -> Targets:
+    if batch.targets is None:
+        raise InputError(f"The batch with {batch.ids[0]} has no targets; make the dataset with encode=.")
+    return batch.targets

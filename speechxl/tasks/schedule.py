@@ -22,6 +22,7 @@ def tri_stage(step: int, total: int, rise: float, hold: float = 0.4, start: floa
         hold: Share of the second.
         start: Factor at the first step.
         end: Factor at the last step.
+
     Returns:
         Factor of the highest learning rate.
     """

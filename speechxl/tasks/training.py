@@ -33,7 +33,7 @@ CHECKPOINT = "checkpoint.ckpt"
 METRICS = "metrics.csv"
 
 
-class Interrupted(Exception):  # noqa: N818
+class Interrupted(Exception):
     """A signal asked the run to end; it was saved first."""
 
 
@@ -109,12 +109,12 @@ def checkpoint_step(checkpoint: Path) -> int:
 class AtomicCheckpointIO(TorchCheckpointIO):
     """A checkpoint is there whole or not at all; nothing in it is executed when it is read."""
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ANN401
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Writes under a temporary name and renames."""
         del storage_options
         replace_file(Path(path), lambda part: torch.save(checkpoint, part))
 
-    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:  # noqa: ANN401
+    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
         """Reads tensors and plain values only."""
         del weights_only
         try:
@@ -145,13 +145,17 @@ class _Checkpoints(Callback):
         self.signal = number
         log.warning("%s: ending after this step, the run will be saved", signal.Signals(number).name)
 
-    def on_train_batch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: object, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: object, batch_idx: int
+    ) -> None:
         del pl_module, batch
         if batch_idx % self.schedule.accumulate:
             return
         if self.signal is not None:
             self._save(trainer)
-            raise Interrupted(f"saved at step {trainer.global_step} of {self.schedule.max_steps}; continue with --resume")
+            raise Interrupted(
+                f"saved at step {trainer.global_step} of {self.schedule.max_steps}; continue with --resume"
+            )
         if trainer.global_step % self.schedule.save_every == 0 and trainer.global_step > self.saved:
             self._save(trainer)
 
@@ -165,6 +169,15 @@ class _Checkpoints(Callback):
         for number, handler in self.handlers.items():
             signal.signal(number, handler)
 
+    def on_save_checkpoint(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """The batch that is fetched but not trained on counts as not seen."""
+        del trainer, pl_module
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        for counts in (progress["total"], progress["current"]):
+            counts["ready"] = counts["completed"]
+
     def _save(self, trainer: lightning.Trainer) -> None:
         trainer.save_checkpoint(self.path)
         self.saved = trainer.global_step
@@ -177,7 +190,7 @@ class _Best(Callback):
         self.keep = keep
         self.best = float("inf")
 
-    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         score = pl_module.score
         if score is not None and score < self.best:
             self.best = score
@@ -206,23 +219,31 @@ class _Measures(Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         del pl_module
-        rows = [("step", "measure", "value")]
+        rows: list[tuple[str, ...]] = [("step", "measure", "value")]
         if self.path.exists() and trainer.global_step:
             with self.path.open(newline="", encoding="utf-8") as file:
-                rows += [tuple(row) for row in list(csv.reader(file))[1:] if len(row) == 3 and int(row[0]) <= trainer.global_step]
+                rows += [
+                    tuple(row)
+                    for row in list(csv.reader(file))[1:]
+                    if len(row) == 3 and int(row[0]) <= trainer.global_step
+                ]
         write_text(self.path, "".join(f"{','.join(row)}\n" for row in rows))
         self.begun = self.spoken = self.logged = time.monotonic()
         self.first = trainer.global_step
         self.progress.start()
 
-    def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: Task, outputs: object, batch: object, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: Any, outputs: object, batch: object, batch_idx: int
+    ) -> None:
         del outputs, batch
         if (batch_idx + 1) % self.schedule.accumulate or trainer.global_step % self.schedule.log_every:
             return
         now = time.monotonic()
         values = pl_module.meter.read()
         values["lr"] = pl_module.optimizers().param_groups[0]["lr"]
-        values["audio_seconds_per_second"] = (pl_module.audio_samples - self.samples) / SAMPLE_RATE / (now - self.logged)
+        values["audio_seconds_per_second"] = (
+            (pl_module.audio_samples - self.samples) / SAMPLE_RATE / (now - self.logged)
+        )
         self.samples, self.logged = pl_module.audio_samples, now
         self._write(trainer, values)
         if not torch.isfinite(torch.tensor(values["loss"])):
@@ -239,7 +260,7 @@ class _Measures(Callback):
             left = (now - self.begun) / max(1, step - self.first) * (last - step)
             log.info("step %d/%d · %s · %d:%02d left", step, last, text, left // 60, left % 60)
 
-    def on_validation_end(self, trainer: lightning.Trainer, pl_module: Task) -> None:
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         self._write(trainer, {f"dev_{name}": value for name, value in pl_module.dev_meter.read().items()})
 
     def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
@@ -258,5 +279,10 @@ def _quieten_lightning() -> None:
     """Leaves Lightning its warnings, and takes its advertisements and its notes on devices away."""
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    for pattern in (".*does not have many workers.*", ".*`IterableDataset`.*", ".*log_every_n_steps.*", ".*in eval mode.*"):
+    for pattern in (
+        ".*does not have many workers.*",
+        ".*`IterableDataset`.*",
+        ".*log_every_n_steps.*",
+        ".*in eval mode.*",
+    ):
         warnings.filterwarnings("ignore", pattern)

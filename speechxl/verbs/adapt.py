@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from speechxl.config import PRESETS, Contrast, Data, Mask, Optim, Watch
+from speechxl.config import PRESETS, Contrast, Data, Mask, Optim, Watch, settle
 from speechxl.verbs.outcome import Outcome
 
 LR_SHARE = 0.4
@@ -58,7 +58,7 @@ def adapt(
 
     from speechxl.config import Dropout
     from speechxl.models.weights import load_pretraining_model, read_card
-    from speechxl.verbs.contrastive import read_speech, resolve_contrast, resolve_optim, run_contrastive
+    from speechxl.verbs.contrastive import read_speech, resolve_optim, run_contrastive
     from speechxl.verbs.training import settings_yaml
 
     torch.manual_seed(seed)
@@ -66,17 +66,17 @@ def adapt(
     card = read_card(model)
     preset = card.preset or ("w2v2-base" if source.config.feat_extract_norm == "group" else "xls-r-300m")
     shape = PRESETS[preset]
-    contrast = resolve_contrast(contrast, shape, gumbel_start=shape.gumbel_floor)
+    objective = settle(contrast, shape, gumbel_start=shape.gumbel_floor)
     optim = resolve_optim(optim, LR_SHARE * shape.lr)
     data = replace(data, max_seconds=data.max_seconds or shape.max_seconds)
     rows, watched = read_speech(train, dev, split, data)
     settings = settings_yaml(
         model=model, train=train, out=out, dev=dev, split=split, reinit_quantizer=reinit_quantizer, max_steps=max_steps,
-        batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, mask=mask, contrast=contrast,
+        batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, mask=mask, contrast=objective,
         optim=optim, data=data, watch=watch,
     )  # fmt: skip
     return run_contrastive(
         source, rows, watched, replace(card, preset=preset), settings, out=out, max_steps=max_steps,
         batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, resume=resume, dry_run=dry_run,
-        dropout=Dropout(layer=source.config.layerdrop), mask=mask, contrast=contrast, optim=optim, data=data, watch=watch,
+        dropout=Dropout(layer=source.config.layerdrop), mask=mask, contrast=objective, optim=optim, data=data, watch=watch,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from speechxl.config import Contrast, Data, Dropout, Mask, Optim, Preset, Watch
+from speechxl.config import Data, Dropout, Mask, Objective, Optim, Watch
 from speechxl.data.datamodule import SpeechData, SpeechDataset
 from speechxl.errors import NothingMatched
 from speechxl.evaluation.codes import code_usage
@@ -24,18 +24,6 @@ from speechxl.verbs.training import hours_by_language, open_run, read_rows, sche
 log = logging.getLogger(__name__)
 CODEBOOK = "codebook.json"
 _DEV_SECONDS = 300
-
-
-def resolve_contrast(contrast: Contrast, preset: Preset, *, gumbel_start: float) -> Contrast:
-    """The preset's values where nothing was asked for."""
-    given = {
-        "feature_penalty": preset.feature_penalty,
-        "feature_gradient": preset.feature_gradient,
-        "gumbel_start": gumbel_start,
-        "gumbel_floor": preset.gumbel_floor,
-        "gumbel_decay": preset.gumbel_decay,
-    }
-    return replace(contrast, **{name: value for name, value in given.items() if getattr(contrast, name) is None})
 
 
 def resolve_optim(optim: Optim, lr: float) -> Optim:
@@ -54,17 +42,19 @@ def read_speech(
     """Rows to train on, and at most five minutes to watch the loss on."""
     rows = within(read_rows(train, split, "train"), data.min_seconds, None)
     try:
-        watched = read_rows(dev or train, "all" if split == "all" and dev else None, "dev") if dev or split != "all" else []
+        watched = (
+            read_rows(dev or train, "all" if split == "all" and dev else None, "dev") if dev or split != "all" else []
+        )
     except NothingMatched:
         watched = []
     names = {row.id for row in rows}
-    watched = [row for row in watched if row.id not in names and row.duration >= data.min_seconds]
+    watched = [row for row in watched if row.id not in names and row.seconds >= data.min_seconds]
     every = max(1, round(seconds(watched) / _DEV_SECONDS))
     return rows, watched[::every]
 
 
 def run_contrastive(
-    model: Any,  # noqa: ANN401
+    model: Any,
     rows: Sequence[Utterance],
     watched: Sequence[Utterance],
     card: Card,
@@ -80,7 +70,7 @@ def run_contrastive(
     dry_run: bool,
     dropout: Dropout,
     mask: Mask,
-    contrast: Contrast,
+    contrast: Objective,
     optim: Optim,
     data: Data,
     watch: Watch,
@@ -103,16 +93,18 @@ def run_contrastive(
     if dry_run:
         return Outcome(document, text.format(**document))
     open_run(out, settings, resume=resume)
-    make = partial(SpeechDataset, languages=languages, normalise=card.normalise, seed=seed, max_seconds=data.max_seconds)
+    make = partial(
+        SpeechDataset, languages=languages, normalise=card.normalise, seed=seed, max_seconds=data.max_seconds
+    )
     task = Pretraining(
         model,
         languages=languages,
         mask=mask,
-        contrast=contrast,
+        objective=contrast,
         seed=seed,
-        lr=optim.lr,
-        schedule=partial(linear_decay, total=max_steps, warmup=round(optim.warmup * max_steps)),
-        weight_decay=optim.weight_decay,
+        lr=optim.lr or 0.0,
+        schedule=partial(linear_decay, total=max_steps, warmup=round((optim.warmup or 0.0) * max_steps)),
+        weight_decay=optim.weight_decay or 0.0,
         clip=optim.clip,
         layer_drop=dropout.layer or 0.0,
     )

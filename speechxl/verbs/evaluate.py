@@ -48,20 +48,22 @@ def evaluate(
     column = column or card.column or ("text" if recogniser.vocabulary.units == "char" else "phonemes")
     named = [row for row in rows if target(row, column)]
     if not named:
-        raise InputError(f"{', '.join(map(str, manifest))}: column {column!r} is empty in all rows; name another with --column.")
+        raise InputError(
+            f"{', '.join(map(str, manifest))}: column {column!r} is empty in all rows; name another with --column."
+        )
     items = list(recognise(recogniser, named))
-    good = [item for item in items if item.hypothesis is not None]
+    good = [(item, item.hypothesis) for item in items if item.hypothesis is not None]
     failures = [{"audio": str(item.utterance), "reason": item.reason} for item in items if item.hypothesis is None]
-    references = [target(item.utterance, column) for item in good]
-    hypotheses = [item.hypothesis.text for item in good]
-    languages = [item.utterance.language or "(unknown)" for item in good]
+    references = [target(item.utterance, column) for item, _ in good]
+    hypotheses = [hypothesis.text for _, hypothesis in good]
+    languages = [item.utterance.language or "(unknown)" for item, _ in good]
     units = recogniser.vocabulary.units
     document: dict[str, Any] = {
         "schema": 1,
         "model": model,
         "manifest": [str(path) for path in manifest],
         "utterances": len(good),
-        "hours": sum(item.seconds for item in good) / 3600,
+        "hours": sum(item.seconds for item, _ in good) / 3600,
         **rates(references, hypotheses, units),
         "per_language": {
             name: rates(
@@ -76,5 +78,5 @@ def evaluate(
         "failures": failures,
     }
     if transcripts is not None:
-        write_transcripts(transcripts, [item.utterance.id for item in good], references, hypotheses)
+        write_transcripts(transcripts, [item.utterance.id for item, _ in good], references, hypotheses)
     return Outcome(document, error_table(document), PARTIAL if failures else 0)

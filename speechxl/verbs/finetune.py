@@ -84,14 +84,12 @@ def finetune(
         )
     scratch = model is None
     column = column or ("text" if units == "char" else "phonemes")
-    card = read_card(model) if model is not None else Card(normalise=PRESETS[preset].normalise, preset=preset)
+    card = Card(normalise=PRESETS[preset].normalise, preset=preset) if preset else read_card(str(model))
     family = PRESETS[card.preset or "xls-r-300m"]
-    optim = replace(
-        optim,
-        lr=optim.lr or (family.lr if scratch else family.finetune_lr),
-        warmup=0.1 if optim.warmup is None else optim.warmup,
-        weight_decay=0.0 if optim.weight_decay is None else optim.weight_decay,
-    )
+    lr = optim.lr or (family.lr if scratch else family.finetune_lr)
+    warmup = 0.1 if optim.warmup is None else optim.warmup
+    weight_decay = optim.weight_decay or 0.0
+    optim = replace(optim, lr=lr, warmup=warmup, weight_decay=weight_decay)
     augment = replace(
         augment,
         time_prob=(0.0 if scratch else 0.75) if augment.time_prob is None else augment.time_prob,
@@ -108,10 +106,10 @@ def finetune(
         dropout=dropout, augment=augment, optim=optim, data=data, watch=watch,
     )  # fmt: skip
     torch.manual_seed(seed)
-    if model is None:
+    if preset:
         network = new_ctc_model(resolve(preset, architecture, dropout), corpus.vocabulary)
     else:
-        network = load_encoder_for_ctc(model, corpus.vocabulary, dropout)
+        network = load_encoder_for_ctc(str(model), corpus.vocabulary, dropout)
     document = corpus.document | {
         "schema": 1,
         "out": str(out),
@@ -130,9 +128,9 @@ def finetune(
         freeze_encoder=round(freeze_encoder * max_steps),
         samples=watch.samples,
         seed=seed,
-        lr=optim.lr,
-        schedule=partial(tri_stage, total=max_steps, rise=optim.warmup),
-        weight_decay=optim.weight_decay,
+        lr=lr,
+        schedule=partial(tri_stage, total=max_steps, rise=warmup),
+        weight_decay=weight_decay,
         eps=1e-8,
         clip=optim.clip,
         layer_drop=network.config.layerdrop,
@@ -141,7 +139,7 @@ def finetune(
     make = partial(SpeechDataset, languages=corpus.languages, normalise=card.normalise, seed=seed, encode=corpus.encode)
     speech = SpeechData(make(corpus.train), make(corpus.dev), batch_seconds, data.workers)
     plan = schedule(watch, max_steps, optim.accumulate)
-    best = {}
+    best: dict[str, float | None] = {}
 
     def keep() -> None:
         best.update(step=task.global_step, error=task.score)

@@ -38,7 +38,9 @@ class Labelled:
     def document(self) -> dict[str, Any]:
         """What there is, for a report."""
         return {
-            "languages": {name or "(unknown)": round(hours, 4) for name, hours in hours_by_language(self.train).items()},
+            "languages": {
+                name or "(unknown)": round(hours, 4) for name, hours in hours_by_language(self.train).items()
+            },
             "utterances": len(self.train),
             "hours": seconds(self.train) / 3600,
             "dev_utterances": len(self.dev),
@@ -91,15 +93,20 @@ def read(
         log.info("no dev rows: %d utterances, a tenth of the training rows, are held out", len(held))
     names = {row.id for row in rows}
     held = [row for row in held if row.id not in names]
-    symbols = read_symbols(vocabulary, units) if vocabulary else Vocabulary.from_texts([target(r, column) for r in rows], units)
-    kept, infeasible = [], []
+    symbols = (
+        read_symbols(vocabulary, units)
+        if vocabulary
+        else Vocabulary.from_texts([target(r, column) for r in rows], units)
+    )
+    kept: list[Utterance] = []
+    infeasible: list[Utterance] = []
     geometry = FrameGeometry()
     for row in rows:
         try:
             needed = frames_needed(symbols.encode(target(row, column)))
         except UnknownSymbol as error:
             raise InputError(f"{row}: {error} Add them to --vocabulary {vocabulary}, or change the text.") from None
-        fits = geometry.num_frames(round(row.duration * SAMPLE_RATE)) >= needed
+        fits = geometry.num_frames(round(row.seconds * SAMPLE_RATE)) >= needed
         (kept if fits else infeasible).append(row)
     if infeasible:
         log.warning(

@@ -37,19 +37,20 @@ def prepare(
     from speechxl.data.sources import is_manifest
     from speechxl.errors import InputError
     from speechxl.files import write_text
+    from speechxl.shapes import Utterance
 
     log = logging.getLogger(__name__)
     if columns and kind != "csv":
         raise InputError(f"--columns names the columns of a table; a {kind} has none.")
-    if language and (fault := language_fault(language)):
-        raise InputError(f"--language: {fault}.")
+    if language and (wrong := language_fault(language)):
+        raise InputError(f"--language: {wrong}.")
     manifest = out if is_manifest(out) else out / "manifest.tsv"
     if manifest.exists() and not overwrite:
         raise InputError(f"{manifest} stands there already; replace it with --overwrite.")
     read = import_module(f"speechxl.data.corpora.{kind}").read
     items = list(read(source, columns) if columns else read(source))
     faults = [item for item in items if isinstance(item, Fault)]
-    rows = {}
+    rows: dict[str, Utterance] = {}
     for item in items:
         if isinstance(item, Fault):
             continue
@@ -58,16 +59,23 @@ def prepare(
             faults.append(Fault(row.origin or str(row.path), f"id {row.id!r} stands twice"))
         rows.setdefault(row.id, row)
     report = manifest.with_name(f"{manifest.stem}.dropped.tsv")
-    for fault in faults[:10]:
-        log.warning("left out: %s", fault)
+    for item in faults[:10]:
+        log.warning("left out: %s", item)
     if faults:
         write_text(report, "place\treason\n" + "".join(f"{fault.place}\t{fault.message}\n" for fault in faults))
         log.warning("%d left out in all, see %s", len(faults), report)
     if rows:
         write_manifest(manifest, rows.values())
-    hours = sum(row.duration or 0 for row in rows.values()) / 3600
+    hours = sum(row.seconds for row in rows.values()) / 3600
     texts = sum(bool(row.text) for row in rows.values())
-    document = {"schema": 1, "manifest": str(manifest), "utterances": len(rows), "hours": hours, "with_text": texts, "dropped": len(faults)}
+    document = {
+        "schema": 1,
+        "manifest": str(manifest),
+        "utterances": len(rows),
+        "hours": hours,
+        "with_text": texts,
+        "dropped": len(faults),
+    }
     text = f"{manifest}: {len(rows)} utterances, {hours:.2f} h, {texts} with text; {len(faults)} left out"
     if not language and any(not row.language for row in rows.values()):
         log.warning("no language is named; name it with --language and its ISO 639-3 code")

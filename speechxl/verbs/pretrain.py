@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from speechxl.config import Architecture, Contrast, Data, Dropout, Mask, Optim, PresetName, Watch, resolve
+from speechxl.config import Architecture, Contrast, Data, Dropout, Mask, Optim, PresetName, Watch, resolve, settle
 from speechxl.verbs.outcome import Outcome
 
 
@@ -56,23 +56,23 @@ def pretrain(
     import torch
 
     from speechxl.models.weights import Card, new_pretraining_model
-    from speechxl.verbs.contrastive import read_speech, resolve_contrast, resolve_optim, run_contrastive
+    from speechxl.verbs.contrastive import read_speech, resolve_optim, run_contrastive
     from speechxl.verbs.training import settings_yaml
 
     shape = resolve(preset, architecture, dropout)
-    contrast = resolve_contrast(contrast, shape, gumbel_start=2.0)
+    objective = settle(contrast, shape, gumbel_start=2.0)
     optim = resolve_optim(optim, shape.lr)
     data = replace(data, max_seconds=data.max_seconds or shape.max_seconds)
     rows, watched = read_speech(train, dev, split, data)
     settings = settings_yaml(
         train=train, out=out, dev=dev, split=split, preset=preset, max_steps=max_steps, batch_seconds=batch_seconds,
         precision=precision, device=device, seed=seed, architecture=architecture, dropout=shape.dropout, mask=mask,
-        contrast=contrast, optim=optim, data=data, watch=watch,
+        contrast=objective, optim=optim, data=data, watch=watch,
     )  # fmt: skip
     torch.manual_seed(seed)
     return run_contrastive(
         new_pretraining_model(shape), rows, watched, Card(normalise=shape.normalise, preset=preset), settings,
         out=out, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device, seed=seed,
-        resume=resume, dry_run=dry_run, dropout=shape.dropout, mask=mask, contrast=contrast, optim=optim, data=data,
+        resume=resume, dry_run=dry_run, dropout=shape.dropout, mask=mask, contrast=objective, optim=optim, data=data,
         watch=watch,
     )  # fmt: skip

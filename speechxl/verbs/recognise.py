@@ -31,7 +31,9 @@ class Recognised:
     """Why not."""
 
 
-def load_recogniser(model: str, *, device: str, precision: str, batch_seconds: float, window_seconds: float) -> tuple[Recogniser, Card]:
+def load_recogniser(
+    model: str, *, device: str, precision: str, batch_seconds: float, window_seconds: float
+) -> tuple[Recogniser, Card]:
     """A model folder, or a name on the hub, ready for use."""
     keep_heap()
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device

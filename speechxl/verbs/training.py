@@ -63,7 +63,7 @@ def hold_out(utterances: Sequence[Utterance], seed: int) -> tuple[list[Utterance
 
 def within(utterances: Sequence[Utterance], shortest: float, longest: float | None) -> list[Utterance]:
     """Utterances of usable length, with a report of the others."""
-    kept = [u for u in utterances if u.duration >= shortest and (longest is None or u.duration <= longest)]
+    kept = [u for u in utterances if u.seconds >= shortest and (longest is None or u.seconds <= longest)]
     if len(kept) < len(utterances):
         limits = f"{shortest:g} s" if longest is None else f"{shortest:g} to {longest:g} s"
         log.warning("%d of %d utterances left out: not within %s", len(utterances) - len(kept), len(utterances), limits)
@@ -74,14 +74,14 @@ def within(utterances: Sequence[Utterance], shortest: float, longest: float | No
 
 def seconds(utterances: Iterable[Utterance]) -> float:
     """Audio of utterances."""
-    return sum(utterance.duration or 0 for utterance in utterances)
+    return sum(utterance.seconds for utterance in utterances)
 
 
 def hours_by_language(utterances: Iterable[Utterance]) -> dict[str, float]:
     """Hours of each language, most first."""
     hours: dict[str, float] = {}
     for utterance in utterances:
-        hours[utterance.language] = hours.get(utterance.language, 0.0) + (utterance.duration or 0) / 3600
+        hours[utterance.language] = hours.get(utterance.language, 0.0) + utterance.seconds / 3600
     return dict(sorted(hours.items(), key=lambda item: -item[1]))
 
 
@@ -105,7 +105,9 @@ def open_run(out: Path, settings: str, *, resume: bool) -> None:
     if out.exists() and any(out.iterdir()):
         if not resume:
             what = "a run" if (out / SETTINGS).exists() else "files"
-            raise InputError(f"--out {out}: the folder holds {what} already; continue it with --resume, or name another.")
+            raise InputError(
+                f"--out {out}: the folder holds {what} already; continue it with --resume, or name another."
+            )
         if not (out / SETTINGS).exists():
             raise InputError(f"--out {out}: there is no run to continue in this folder ({SETTINGS} is missing).")
         before, now = yaml.safe_load((out / SETTINGS).read_text(encoding="utf-8")), yaml.safe_load(settings)
@@ -115,12 +117,12 @@ def open_run(out: Path, settings: str, *, resume: bool) -> None:
     write_text(out / SETTINGS, settings)
 
 
-def settings_yaml(**values: Any) -> str:  # noqa: ANN401
+def settings_yaml(**values: Any) -> str:
     """Settings of a verb as ``--config`` reads them."""
     return yaml.safe_dump({key: _plain(value) for key, value in values.items()}, sort_keys=False, allow_unicode=True)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {key: _plain(field) for key, field in asdict(value).items()}
     if isinstance(value, (list, tuple)):

@@ -36,9 +36,11 @@ def validate(
     from speechxl.files import write_text
     from speechxl.models.frames import FrameGeometry
     from speechxl.objectives.ctc import frames_needed
+    from speechxl.shapes import Utterance
     from speechxl.verbs.training import seconds
 
-    utterances, found = [], defaultdict(list)
+    utterances: list[Utterance] = []
+    found: dict[str, list[Finding]] = defaultdict(list)
     for path in manifest:
         path = path / "manifest.tsv" if (path / "manifest.tsv").exists() else path
         rows, faults = (read_corpora([path]), []) if path.is_dir() else scan_manifest(path)
@@ -57,8 +59,8 @@ def validate(
             lines.append(f"{'error' if kind in ERRORS else 'warning':7s}  {kind}: {len(items)} ({meaning})")
             lines += [f"           {item.place}: {item.message}" for item in items[:3]]
             if out is not None:
-                rows = "".join(f"{item.place}\t{item.id}\t{item.message}\n" for item in items)
-                write_text(out / f"{kind}.tsv", "place\tid\tmessage\n" + rows)
+                table = "".join(f"{item.place}\t{item.id}\t{item.message}\n" for item in items)
+                write_text(out / f"{kind}.tsv", "place\tid\tmessage\n" + table)
     wrong = {item.place for items in found.values() for item in items if item.is_error}
     if fix is not None:
         kept = [utterance for utterance in utterances if str(utterance) not in wrong]

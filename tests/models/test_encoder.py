@@ -90,7 +90,12 @@ def test_masked_channels_are_zero_before_the_transformer(norm):
 
 def test_an_encoder_with_a_convolutional_adapter_is_refused():
     config = Wav2Vec2Config(
-        conv_dim=(8,) * 7, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, add_adapter=True
+        conv_dim=(8,) * 7,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        add_adapter=True,
     )
     with pytest.raises(InputError, match="add_adapter=True"):
         Encoder(Wav2Vec2Model(config))

@@ -42,7 +42,9 @@ def test_features_and_gradients_equal_those_of_transformers(geometry, norm, bloc
     features.backward(grad)
     for (name, theirs), ours in zip(peer.named_parameters(), own.parameters(), strict=True):
         scale = theirs.grad.abs().max()
-        torch.testing.assert_close(ours.grad / scale, theirs.grad / scale, atol=2e-5, rtol=0, msg=lambda m, n=name: f"{n}: {m}")
+        torch.testing.assert_close(
+            ours.grad / scale, theirs.grad / scale, atol=2e-5, rtol=0, msg=lambda m, n=name: f"{n}: {m}"
+        )
 
 
 def test_an_accelerator_s_single_block_gives_the_same(norm, monkeypatch):

@@ -7,8 +7,19 @@ from speechxl.models.frames import FrameGeometry
 
 @pytest.mark.parametrize(
     ("samples", "frames"),
-    [(0, 0), (399, 0), (400, 1), (719, 1), (720, 2), (16_000, 49), (32_000, 99), (160_000, 499), (250_000, 781)]
-    + [(320_000, 999), (480_000, 1499)],
+    [
+        (0, 0),
+        (399, 0),
+        (400, 1),
+        (719, 1),
+        (720, 2),
+        (16_000, 49),
+        (32_000, 99),
+        (160_000, 499),
+        (250_000, 781),
+        (320_000, 999),
+        (480_000, 1499),
+    ],
 )
 def test_published_frame_counts(samples, frames):
     assert FrameGeometry().num_frames(samples) == frames

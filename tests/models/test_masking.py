@@ -11,7 +11,8 @@ def draw(lengths, width, prob=0.65, length=10, min_spans=2, first_key=0):
 
 
 @pytest.mark.parametrize(
-    ("prob", "share"), [(0.65, 0.491), (0.80, 0.57), (0.75, 0.54), (0.50, 0.40), (0.30, 0.26), (0.05, 0.049), (0.065, 0.064)]
+    ("prob", "share"),
+    [(0.65, 0.491), (0.80, 0.57), (0.75, 0.54), (0.50, 0.40), (0.30, 0.26), (0.05, 0.049), (0.065, 0.064)],
 )
 def test_the_share_of_masked_frames_is_the_published_one(prob, share):
     mask = draw(torch.full((1800,), 780), 780, prob, min_spans=0)

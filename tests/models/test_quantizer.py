@@ -59,7 +59,9 @@ def test_everything_is_computed_in_float32_under_autocast():
     assert torch.equal(low.vectors, own(features).vectors)
 
 
-@pytest.mark.parametrize(("distribution", "expected"), [([0.25] * 4, 4.0), ([1.0, 0, 0, 0], 1.0), ([0.5, 0.5, 0, 0], 2.0)])
+@pytest.mark.parametrize(
+    ("distribution", "expected"), [([0.25] * 4, 4.0), ([1.0, 0, 0, 0], 1.0), ([0.5, 0.5, 0, 0], 2.0)]
+)
 def test_perplexity(distribution, expected):
     assert perplexity(torch.tensor(distribution)).item() == pytest.approx(expected, rel=1e-5)
 

@@ -28,7 +28,9 @@ def test_two_frames_by_hand():
     assert loss.exp().reciprocal().item() == pytest.approx(0.4 * 0.5 + 0.4 * 0.5 + 0.6 * 0.5)
 
 
-@pytest.mark.parametrize(("tokens", "frames"), [([], 0), ([1], 1), ([1, 2, 3], 3), ([1, 1], 3), ([1, 1, 1], 5), ("aabb", 6)])
+@pytest.mark.parametrize(
+    ("tokens", "frames"), [([], 0), ([1], 1), ([1, 2, 3], 3), ([1, 1], 3), ([1, 1, 1], 5), ("aabb", 6)]
+)
 def test_frames_needed_are_the_fewest_with_a_finite_loss(tokens, frames):
     assert frames_needed(tokens) == frames
     if isinstance(tokens, list) and tokens:
@@ -36,5 +38,7 @@ def test_frames_needed_are_the_fewest_with_a_finite_loss(tokens, frames):
         for given in (frames - 1, frames):
             if given:
                 emissions = torch.zeros(given, 1, 5).log_softmax(-1)
-                loss = torch.nn.functional.ctc_loss(emissions, target, torch.tensor([given]), torch.tensor([len(tokens)]))
+                loss = torch.nn.functional.ctc_loss(
+                    emissions, target, torch.tensor([given]), torch.tensor([len(tokens)])
+                )
                 assert loss.isfinite() == (given >= frames)

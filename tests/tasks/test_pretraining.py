@@ -8,19 +8,25 @@ import torch
 from transformers import Wav2Vec2ForPreTraining
 from transformers.models.wav2vec2.modeling_wav2vec2 import _compute_mask_indices, _sample_negative_indices
 
-from speechxl.config import PRESETS, Contrast, Mask
+from speechxl.config import PRESETS, Contrast, Mask, settle
 from speechxl.models.weights import _config, _with_encoder
 from speechxl.shapes import Batch
 from speechxl.tasks import pretraining
 from speechxl.tasks.pretraining import Pretraining
-from speechxl.verbs.contrastive import resolve_contrast
 from tests.conftest import small_preset
 
 
 def task_for(model, preset="xls-r-300m", **contrast):
-    settings = resolve_contrast(Contrast(**contrast), PRESETS[preset], gumbel_start=2.0)
+    objective = settle(Contrast(**contrast), PRESETS[preset], gumbel_start=2.0)
     task = Pretraining(
-        model, languages=["swh"], mask=Mask(), contrast=settings, seed=1, lr=1e-3, schedule=lambda step: 1.0, weight_decay=0.01
+        model,
+        languages=["swh"],
+        mask=Mask(),
+        objective=objective,
+        seed=1,
+        lr=1e-3,
+        schedule=lambda step: 1.0,
+        weight_decay=0.01,
     )
     task.__dict__["_trainer"] = SimpleNamespace(global_step=0, training=True)
     return task
@@ -74,7 +80,10 @@ def test_loss_and_gradients_equal_those_of_transformers(models, training, monkey
         masked_uniform[row, : len(frames)] = uniform[row, frames]
     monkeypatch.setattr(pretraining, "span_mask", lambda *args, **kwargs: mask)
     monkeypatch.setattr(pretraining, "draw_distractors", lambda *args: distractors)
-    draws = {pretraining.GUMBEL: masked_uniform.flatten(1), pretraining.DISTRACTORS: torch.zeros(distractors.shape).flatten(1)}
+    draws = {
+        pretraining.GUMBEL: masked_uniform.flatten(1),
+        pretraining.DISTRACTORS: torch.zeros(distractors.shape).flatten(1),
+    }
     monkeypatch.setattr(pretraining, "keyed_uniform", lambda keys, count, stream: draws[stream])
     loss = task_for(model, feature_penalty=0.0, feature_gradient=1.0).train(training).loss(batch_of(waveform))
 
@@ -87,7 +96,9 @@ def test_loss_and_gradients_equal_those_of_transformers(models, training, monkey
         for (name, ours), (other, their) in zip(model.named_parameters(), peer.named_parameters(), strict=True):
             assert name == other
             scale = their.grad.abs().max() + 1e-6
-            torch.testing.assert_close(ours.grad / scale, their.grad / scale, atol=2e-3, rtol=0, msg=lambda m, n=name: f"{n}: {m}")
+            torch.testing.assert_close(
+                ours.grad / scale, their.grad / scale, atol=2e-3, rtol=0, msg=lambda m, n=name: f"{n}: {m}"
+            )
 
 
 def test_padding_and_batch_do_not_change_the_loss():

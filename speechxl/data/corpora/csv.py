@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from speechxl.data.audio import AudioError, probe
 from speechxl.data.manifest import Fault
@@ -12,7 +13,7 @@ from speechxl.shapes import Utterance
 from speechxl.text import normalise
 
 GUESSES = {
-    "path": ("path", "file", "filename", "file_name", "audio", "audio_filepath", "audio_file", "wav", "wav_filename", "recording"),
+    "path": ("path", "file", "filename", "file_name", "audio", "audio_filepath", "wav", "wav_filename", "recording"),
     "text": ("text", "sentence", "transcript", "transcription", "normalized_text", "utterance"),
     "phonemes": ("phonemes", "phones", "ipa"),
     "language": ("language", "lang", "locale", "iso"),
@@ -51,7 +52,9 @@ def choose_columns(source: Path, header: list[str], columns: Mapping[str, str]) 
     """Column of the table for each column of a manifest: what was asked for, then the usual names."""
     for name, column in columns.items():
         if name not in GUESSES:
-            raise InputError(f"--columns {name}={column}: there is no {name!r} in a manifest; choose among {', '.join(GUESSES)}.")
+            raise InputError(
+                f"--columns {name}={column}: there is no {name!r} in a manifest; choose among {', '.join(GUESSES)}."
+            )
         if column not in header:
             raise InputError(f"{source}:1: no column {column!r} (asked for as {name}); there are {', '.join(header)}.")
     lower = {column.lower(): column for column in header}
@@ -74,7 +77,7 @@ def _rows(source: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     if not text.strip():
         raise InputError(f"{source}: the table is empty.")
     delimiter = max("\t;,", key=text.partition("\n")[0].count)
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    quoting: Any = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
     reader = csv.DictReader(StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, restval="")
     try:
         return list(reader.fieldnames or []), [(reader.line_num, row) for row in reader]
@@ -86,13 +89,15 @@ def _utterance(source: Path, place: str, cells: dict[str, str], extra: dict[str,
     path = source.parent.absolute() / cells["path"]
     total = probe(path).duration
     start = float(cells.get("start") or 0)
-    if cells.get("duration"):
-        duration = float(cells["duration"])
-    else:
-        duration = (float(cells["end"]) if cells.get("end") else total) - start
+    end = float(cells["end"]) if cells.get("end") else total
+    duration = float(cells["duration"]) if cells.get("duration") else end - start
     if start < 0 or duration <= 0 or start + duration > total + 0.1:
-        raise AudioError(f"the stretch from {start:.2f} s to {start + duration:.2f} s is not within the {total:.2f} s of {path}.")
-    named = {name: normalise(cells.get(name, "")) for name in ("language", "speaker", "split", "text", "phonemes", "label")}
+        raise AudioError(
+            f"the stretch from {start:.2f} s to {start + duration:.2f} s is not within the {total:.2f} s of {path}."
+        )
+    named = {
+        name: normalise(cells.get(name, "")) for name in ("language", "speaker", "split", "text", "phonemes", "label")
+    }
     extra = {column: normalise(value) for column, value in extra.items() if column}
     id = cells.get("id") or (f"{cells['path']}@{start:g}" if cells.get("start") else cells["path"])
     return Utterance(path, id, start, duration, **named, extra=extra, origin=place)

@@ -1,0 +1,114 @@
+"""The demo's report."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from speechxl.data.manifest import read_manifest
+from speechxl.data.synthetic import languages
+from speechxl.evaluation.curves import curves, heat_map, read_measures
+from speechxl.evaluation.page import Section, player, write_page
+from speechxl.tasks.training import METRICS
+from speechxl.verbs.contrastive import CODEBOOK
+
+_SAMPLES = 8
+
+
+def write_report(out: Path, scores: dict[str, dict[str, Any]], transcript: dict[str, Any], seconds: float) -> None:
+    """Writes ``report.html`` from what the demo left in its folder.
+
+    Args:
+        out: The demo's folder.
+        scores: `evaluate` documents of "untrained" and "model".
+        transcript: `transcribe` document of one file.
+        seconds: That the demo took.
+    """
+    rows = read_manifest(out / "corpus" / "manifest.tsv")
+    write_page(
+        out / "report.html",
+        "From recordings to transcripts",
+        f"{len(languages())} languages, {sum(row.seconds for row in rows) / 60:.0f} minutes of speech made by espeak-ng, "
+        f"{seconds / 60:.1f} minutes of training and evaluation on this machine.",
+        [_corpus(rows), _scores(scores), _curves(out), _codes(out), _samples(out), _transcript(transcript)],
+    )
+
+
+def _corpus(rows: list[Any]) -> Section:
+    table: list[list[object]] = [["language", "", "training", "dev", "text"]]
+    for entry in languages():
+        own = [row for row in rows if row.language == entry["language"]]
+        minutes = {split: sum(row.seconds for row in own if row.split == split) / 60 for split in ("train", "dev")}
+        text = "yes" if any(row.text for row in own) else "never"
+        table.append(
+            [entry["language"], entry["name"], f"{minutes['train']:.1f} min", f"{minutes['dev']:.1f} min", text]
+        )
+    note = "Dev phrases do not occur in training, and other voices speak them."
+    return Section("Corpus", "Random phrases of one to three words.", table, note=note)
+
+
+def _scores(scores: dict[str, dict[str, Any]]) -> Section:
+    table: list[list[object]] = [["model", "character error rate", "word error rate", "empty transcripts"]]
+    for name, label in (("untrained", "random weights"), ("model", "pretrained, adapted, fine-tuned")):
+        score = scores[name]
+        cells = []
+        for measure in ("cer", "wer"):
+            low, high = score["intervals"][measure]
+            cells.append(f"{score[measure]:.3f} ({low:.3f} to {high:.3f})")
+        table.append([label, *cells, f"{score['empty']:.2f}"])
+    return Section("Error rates on dev", "With 95 % bootstrap intervals over utterances.", table)
+
+
+def _curves(out: Path) -> Section:
+    runs = {name: read_measures(out / name / METRICS) for name in ("pretrained", "adapted", "model")}
+    figures = [
+        curves(
+            {name: runs[name]["contrastive"] for name in ("pretrained", "adapted")},
+            xlabel="step",
+            ylabel="contrastive loss (nats)",
+        ),
+        curves(
+            {name: runs[name]["accuracy"] for name in ("pretrained", "adapted")},
+            xlabel="step",
+            ylabel="contrastive accuracy",
+        ),
+        curves({"training": runs["model"]["loss_per_symbol"]}, xlabel="step", ylabel="CTC loss per symbol (nats)"),
+        curves({"dev": runs["model"]["dev_cer"]}, xlabel="step", ylabel="character error rate"),
+    ]
+    return Section("Learning curves", "Chance accuracy of the contrastive task is 0.01.", figures=figures)
+
+
+def _codes(out: Path) -> Section:
+    usage = json.loads((out / "pretrained" / CODEBOOK).read_text())
+    table: list[list[object]] = [["language", "frames", "perplexity of each codebook", "codes that occur"]]
+    for language, row in usage["languages"].items():
+        table.append(
+            [language, row["frames"], " · ".join(map(str, row["perplexity"])), " · ".join(map(str, row["used"]))]
+        )
+    figures = [
+        heat_map(
+            {language: row["shares"][book] for language, row in usage["languages"].items()},
+            xlabel=f"code of codebook {book + 1}",
+            caption="share of frames",
+        )
+        for book in range(usage["codebooks"])
+    ]
+    text = f"All languages share two codebooks of {usage['codes']} codes. Perplexity is the number of codes in effective use."
+    return Section("Code usage per language", text, table, figures)
+
+
+def _samples(out: Path) -> Section:
+    with (out / "model.tsv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    table: list[list[object]] = [["", "spoken", "recognised"]]
+    for row in rows[:: max(1, len(rows) // _SAMPLES)][:_SAMPLES]:
+        table.append([player(out / "corpus" / row["id"]), row["reference"], row["hypothesis"]])
+    return Section("Transcripts of dev recordings", table=table)
+
+
+def _transcript(transcript: dict[str, Any]) -> Section:
+    table: list[list[object]] = [["word", "start", "end", "score"]]
+    table += [
+        [word["word"], f"{word['start']:.2f} s", f"{word['end']:.2f} s", word["score"]] for word in transcript["words"]
+    ]
+    return Section("One file, word by word", Path(transcript["audio"]).name, table)

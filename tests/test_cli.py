@@ -1,0 +1,151 @@
+import inspect
+import json
+import subprocess
+import sys
+import typing
+from dataclasses import fields, is_dataclass
+from importlib import import_module
+
+import pytest
+import yaml
+
+from speechxl.cli import VERBS, build_parser, main
+from speechxl.shapes import SAMPLE_RATE
+
+
+def run(capsys, *arguments):
+    """Exit code, standard output, standard error."""
+    try:
+        code = main([str(argument) for argument in arguments])
+    except SystemExit as error:
+        code = error.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def function(verb):
+    return getattr(import_module(f"speechxl.verbs.{verb}"), verb)
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_help_is_quick_and_does_without_torch(verb):
+    code = (
+        "import sys; from speechxl.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "assert 'torch' not in sys.modules and 'lightning' not in sys.modules\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, *verb.split(), "--help"], capture_output=True, text=True, check=True
+    )
+    assert "usage: speechxl" in result.stdout
+    assert "exit codes" in result.stdout
+
+
+def test_help_takes_under_half_a_second():
+    code = (
+        "import resource, sys; from speechxl.cli import main\n"
+        "try: main(['finetune', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]), file=sys.stderr)"
+    )
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(3)]
+    assert min(float(run.stderr.split()[-1]) for run in runs) < 0.5
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_argument_is_documented_and_every_group_documents_its_fields(verb):
+    help_text = build_parser(verb, function(verb)).format_help()
+    for name, hint in typing.get_type_hints(function(verb)).items():
+        if name != "return" and is_dataclass(hint):
+            for field in fields(hint):
+                assert f"--{name}.{field.name}" in help_text
+            assert inspect.getdoc(hint)
+    assert "None  " not in help_text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["finetun"], "no verb 'finetun' (did you mean 'finetune'?)"),
+        (["pretrain", "--train", "x", "--out", "y", "--optim.lrr", "1"], "--optim.lrr 1 (did you mean 'optim.lr'?)"),
+        (["pretrain", "--train", "x", "--out", "y", "--lr", "1"], "(did you mean 'optim.lr'?)"),
+        (["pretrain", "--trian", "x", "--out", "y"], "--trian x (did you mean 'train'?)"),
+        (["pretrain", "--out", "y"], "the following arguments are required: train"),
+        (
+            ["pretrain", "--train", "x", "--out", "y", "--optim.lr", "fast"],
+            "optim.lr is 'fast', expected float or null.",
+        ),
+        (["pretrain", "--train", "x", "--out", "y", "--max_steps", "1.5"], "max_steps is '1.5', expected int."),
+        (["pretrain", "--train", "x", "--out", "y", "--optim.lr=-1"], "lr must be positive, got -1.0."),
+        (["pretrain", "--train", "x", "--out", "y", "--preset", "huge"], "preset"),
+        (["finetune", "--train", "x", "--out", "y"], "Name either a MODEL to start from"),
+        (["finetune", "nowhere/at/all", "--train", "x", "--out", "y"], "nowhere/at/all: there is no such model folder"),
+        (["validate", "nope.tsv"], "nope.tsv: there is no such manifest"),
+        (["transcribe", "model"], "audio"),
+    ],
+)
+def test_mistakes_are_one_line_with_exit_code_2(capsys, arguments, message):
+    code, out, err = run(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("optim: {lrr: 1}", "did you mean 'optim.lr'?"),
+        ("optmi: {lr: 1}", "did you mean 'optim"),
+        ("optim: {lr: fast}", "optim.lr is 'fast', expected float or null."),
+        ("max_steps: many", "max_steps is 'many', expected int."),
+    ],
+)
+def test_mistakes_in_a_configuration_file(capsys, tmp_path, text, message):
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    code, _, err = run(capsys, "pretrain", "--train", "x", "--out", "y", "--config", path)
+    assert code == 2
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_later_files_and_flags_win(corpus, capsys, tmp_path):
+    (tmp_path / "a.yaml").write_text("optim: {lr: 1e-3, clip: 2.0}\nmax_steps: 7\npreset: tiny\n")
+    (tmp_path / "b.yaml").write_text("optim: {lr: 5e-4}\n")
+    code, out, _ = run(
+        capsys, "pretrain", "--config", tmp_path / "a.yaml", "--config", tmp_path / "b.yaml", "--train", corpus,
+        "--out", tmp_path / "o", "--max-steps", 9, "--print_config",
+    )  # fmt: skip
+    settings = yaml.safe_load(out)
+    assert code == 0
+    assert settings["optim"]["lr"] == 5e-4
+    assert settings["optim"]["clip"] == 2.0
+    assert settings["max_steps"] == 9
+
+
+def test_dashes_do_as_well_as_underscores_and_dry_runs_write_nothing(corpus, capsys, tmp_path):
+    code, out, _ = run(
+        capsys, "pretrain", "--train", corpus, "--out", tmp_path / "o", "--preset", "tiny", "--dry-run", "--json"
+    )
+    document = json.loads(out)
+    assert code == 0
+    assert document["utterances"] == 10
+    assert set(document["languages"]) == {"quy", "swh"}
+    assert not (tmp_path / "o").exists()
+
+
+def test_an_unexpected_error_is_reported_whole_with_exit_code_1(corpus, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("speechxl.data.checks.check", lambda *args, **options: 1 / 0)
+    code, out, err = run(capsys, "validate", corpus)
+    assert code == 1
+    assert out == ""
+    assert "ZeroDivisionError" in err
+
+
+def test_the_version_is_printed(capsys):
+    code, out, _ = run(capsys, "--version")
+    assert code == 0
+    assert out.startswith("speechxl ")
+    assert SAMPLE_RATE == 16_000
