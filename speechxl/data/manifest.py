@@ -161,7 +161,7 @@ def _read_json_lines(path: Path, text: str) -> Iterator[tuple[str, dict[str, str
         if not isinstance(row, dict) or not ({"audio_filepath", "path"} & row.keys()):
             yield place, Fault(place, "not an object with the key 'audio_filepath'.")
         else:
-            named = ((_NEMO.get(key, key), value) for key, value in row.items() if key != "pred_text")
+            named = ((_NEMO.get(str(key), str(key)), value) for key, value in row.items() if key != "pred_text")
             yield place, {key: "" if value is None else str(value) for key, value in named}
 
 

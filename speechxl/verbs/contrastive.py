@@ -92,6 +92,7 @@ def run_contrastive(
     log.info(text.format(**document))
     if dry_run:
         return Outcome(document, text.format(**document))
+    plan = schedule(watch, max_steps, optim.accumulate)
     open_run(out, settings, resume=resume)
     make = partial(
         SpeechDataset, languages=languages, normalise=card.normalise, seed=seed, max_seconds=data.max_seconds
@@ -109,7 +110,7 @@ def run_contrastive(
         layer_drop=dropout.layer or 0.0,
     )
     speech = SpeechData(make(rows), make(watched) if watched else None, batch_seconds, data.workers)
-    fit(task, speech, out, schedule(watch, max_steps, optim.accumulate), precision=precision, device=device)
+    fit(task, speech, out, plan, precision=precision, device=device)
     if task.global_rank == 0:
         sample = make([*watched] or list(rows)[:: max(1, round(seconds(rows) / _DEV_SECONDS))])
         codes = code_usage(model, sample, batch_seconds)

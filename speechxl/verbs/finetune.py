@@ -117,6 +117,7 @@ def finetune(
         "max_steps": max_steps,
         "epochs": max_steps * optim.accumulate * batch_seconds / seconds(corpus.train),
     }
+    plan = schedule(watch, max_steps, optim.accumulate)
     if dry_run:
         return Outcome(document, labelled.summary(document))
     open_run(out, settings, resume=resume)
@@ -138,7 +139,6 @@ def finetune(
     card = replace(card, units=units, column=column, vocabulary=corpus.vocabulary.hash, languages=corpus.languages)
     make = partial(SpeechDataset, languages=corpus.languages, normalise=card.normalise, seed=seed, encode=corpus.encode)
     speech = SpeechData(make(corpus.train), make(corpus.dev), batch_seconds, data.workers)
-    plan = schedule(watch, max_steps, optim.accumulate)
     best: dict[str, float | None] = {}
 
     def keep() -> None:

@@ -1,0 +1,151 @@
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from speechxl.config import Optim, Watch
+from speechxl.data.manifest import read_manifest, write_manifest
+from speechxl.errors import InputError
+from speechxl.models.weights import load_ctc_model
+from speechxl.verbs.evaluate import evaluate
+from speechxl.verbs.finetune import finetune
+from speechxl.verbs.transcribe import transcribe
+from tests.conftest import SMALL
+
+QUICK = {"max_steps": 2, "batch_seconds": 4.0, "device": "cpu", "watch": Watch(log_every=1)}
+
+
+def scratch(corpus, out, **options):
+    return finetune(train=[corpus], out=out, preset="tiny", architecture=SMALL, **{**QUICK, **options})
+
+
+def change(corpus, **fields):
+    path = corpus / "manifest.tsv"
+    write_manifest(path, [replace(row, **{key: value(row) for key, value in fields.items()}) for row in read_manifest(path)])
+
+
+def test_the_vocabulary_is_that_of_the_training_text_only(corpus, tmp_path, caplog):
+    change(corpus, text=lambda row: row.text + (" ñ" if row.split == "dev" else ""))
+    scratch(corpus, tmp_path / "m")
+    _, vocabulary, card = load_ctc_model(str(tmp_path / "m"))
+    assert "ñ" not in vocabulary.symbols
+    assert set(vocabulary.symbols) <= {"<pad>", "<unk>", "|", *"abdlo"}
+    assert card.languages == ["quy", "swh"]
+    assert "dev holds symbols that training never saw, they count as errors: 'ñ' (4)" in caplog.text
+
+
+def test_phones_from_a_column_of_one_s_own(corpus, tmp_path):
+    rows = [replace(row, extra={"ipa": "tʃ " + " ".join(row.text.replace(" ", ""))}) for row in read_manifest(corpus / "manifest.tsv")]
+    write_manifest(corpus / "manifest.tsv", rows)
+    scratch(corpus, tmp_path / "m", units="phoneme", column="ipa")
+    _, vocabulary, card = load_ctc_model(str(tmp_path / "m"))
+    assert "tʃ" in vocabulary.symbols
+    assert (card.units, card.column) == ("phoneme", "ipa")
+    document = evaluate(str(tmp_path / "m"), [corpus], split="dev").document
+    assert document["wer"] is None
+    assert document["per"] > 0
+    result = transcribe(str(tmp_path / "m"), [str(corpus / "u00.wav")]).document["results"][0]
+    assert [phone["phone"] for phone in result["phones"]] == result["text"].split()
+
+
+def test_a_folder_of_recordings_with_texts_is_enough(corpus, tmp_path):
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    for row in read_manifest(corpus / "manifest.tsv"):
+        shutil.copy(row.path, folder)
+        (folder / row.path.name).with_suffix(".txt").write_text(row.text)
+    outcome = scratch(folder, tmp_path / "m")
+    assert outcome.document["utterances"] == 13
+    assert outcome.document["dev_utterances"] == 1
+    assert transcribe(str(tmp_path / "m"), [str(folder)]).code == 0
+
+
+def test_fine_tuning_from_a_pretrained_folder_keeps_the_extractor(corpus, tmp_path, pretrained_folder, pretraining_model):
+    finetune(str(pretrained_folder), train=[corpus], out=tmp_path / "m", **QUICK, optim=Optim(lr=0.1))
+    model, _, card = load_ctc_model(str(tmp_path / "m"))
+    before = pretraining_model.wav2vec2.state_dict()
+    for name, parameter in model.wav2vec2.state_dict().items():
+        same = (parameter == before[name]).all()
+        assert same or not name.startswith("feature_extractor"), name
+    assert not (model.wav2vec2.encoder.layers[0].feed_forward.output_dense.weight == before["encoder.layers.0.feed_forward.output_dense.weight"]).all()
+    assert card.normalise
+
+
+def test_only_the_head_is_trained_while_the_encoder_is_frozen(corpus, tmp_path, pretrained_folder, pretraining_model):
+    finetune(str(pretrained_folder), train=[corpus], out=tmp_path / "m", **QUICK, freeze_encoder=1.0)
+    model, _, _ = load_ctc_model(str(tmp_path / "m"))
+    before = pretraining_model.wav2vec2.state_dict()
+    assert all((parameter == before[name]).all() for name, parameter in model.wav2vec2.state_dict().items())
+
+
+def test_settings_are_saved_resolved_and_repeat_the_run(corpus, tmp_path):
+    from speechxl.cli import main
+
+    scratch(corpus, tmp_path / "m")
+    settings = yaml.safe_load((tmp_path / "m" / "config.yaml").read_text())
+    assert settings["optim"]["lr"] == 1e-3
+    assert settings["freeze_extractor"] is False
+    assert settings["column"] == "text"
+    arguments = ["finetune", "--config", str(tmp_path / "m" / "config.yaml"), "--out", str(tmp_path / "again")]
+    assert main(arguments) == 0
+    assert (tmp_path / "m" / "model.safetensors").read_bytes() == (tmp_path / "again" / "model.safetensors").read_bytes()
+
+
+def test_the_folder_holds_the_best_model_by_dev_error(corpus, tmp_path, monkeypatch):
+    from speechxl.tasks.recognition import Recognition
+
+    errors = iter([0.9, 0.5, 0.7])
+
+    def end(self):
+        self.score = next(errors)
+
+    monkeypatch.setattr(Recognition, "on_validation_epoch_end", end)
+    outcome = scratch(corpus, tmp_path / "m", max_steps=3, watch=Watch(log_every=1, eval_every=1))
+    assert outcome.document["best"] == {"step": 2, "error": 0.5}
+
+
+def test_utterances_too_short_for_their_text_are_left_out_and_counted(corpus, tmp_path, caplog):
+    change(corpus, text=lambda row: row.text * 30 if row.id == "u00.wav" else row.text)
+    outcome = scratch(corpus, tmp_path / "m", dry_run=True)
+    assert outcome.document["dropped"] == {"too_short_for_text": 1}
+    assert outcome.document["utterances"] == 9
+    assert "manifest.tsv:2" in caplog.text
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_vocabulary_file_with_symbols_of_several_characters(corpus, tmp_path):
+    (tmp_path / "symbols.txt").write_text("ba\nbo\nda\ndo\nla\nlo\n")
+    scratch(corpus, tmp_path / "m", vocabulary=tmp_path / "symbols.txt")
+    _, vocabulary, _ = load_ctc_model(str(tmp_path / "m"))
+    assert vocabulary.symbols == ("<pad>", "<unk>", "|", "ba", "bo", "da", "do", "la", "lo")
+
+
+def test_text_outside_a_given_vocabulary_is_refused_with_its_place(corpus, tmp_path):
+    (tmp_path / "symbols.txt").write_text("a\nb\nd\nl\n")
+    with pytest.raises(InputError, match=r"manifest.tsv:\d+: .*symbols outside the vocabulary: 'o' \(U\+006F LATIN SMALL LETTER O\)"):
+        scratch(corpus, tmp_path / "m", vocabulary=tmp_path / "symbols.txt")
+    vocab = tmp_path / "vocab.json"
+    vocab.write_text(json.dumps({"<pad>": 0, "a": 1}))
+    with pytest.raises(InputError, match="symbols outside the vocabulary"):
+        scratch(corpus, tmp_path / "m", vocabulary=vocab)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "options", "message"),
+    [
+        ({"text": lambda row: ""}, {}, "column 'text' is empty or absent in all 10 rows"),
+        ({"split": lambda row: "test"}, {}, "no row with split 'train'"),
+        ({}, {"split": "nope"}, "no row with split 'nope'; there are dev, train"),
+        ({}, {"units": "phoneme"}, "column 'phonemes' is empty or absent"),
+        ({"duration": lambda row: 0.1}, {}, "No training utterance is left"),
+        ({"text": lambda row: "a" * 500}, {}, "every text is too long for its audio"),
+        ({}, {"max_steps": 0}, "--max_steps must be at least 1, got 0"),
+    ],
+)
+def test_a_training_set_that_is_empty_is_explained(corpus, tmp_path, spoil, options, message):
+    change(corpus, **spoil)
+    with pytest.raises(InputError, match=message):
+        scratch(corpus, tmp_path / "m", **options)
+    assert not (tmp_path / "m").exists()

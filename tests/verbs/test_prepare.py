@@ -1,0 +1,73 @@
+import json
+import shutil
+
+import pytest
+
+from speechxl.cli import main
+from speechxl.data.manifest import read_manifest
+from speechxl.errors import InputError
+from speechxl.verbs.prepare import prepare
+
+
+@pytest.fixture
+def recordings(corpus, tmp_path):
+    folder = tmp_path / "field recordings"
+    (folder / "ana").mkdir(parents=True)
+    for number in range(3):
+        shutil.copy(corpus / f"u0{number}.wav", folder / "ana" / f"frase {number}.wav")
+        (folder / "ana" / f"frase {number}.txt").write_text(f"texto {number}\n", encoding="utf-8")
+    return folder
+
+
+def test_a_folder_becomes_a_manifest_beside_the_recordings(recordings, tmp_path):
+    outcome = prepare("folder", recordings, tmp_path / "data", language="quy", split="train")
+    rows = read_manifest(tmp_path / "data" / "manifest.tsv")
+    assert [(row.text, row.speaker, row.language, row.split) for row in rows] == [
+        (f"texto {number}", "ana", "quy", "train") for number in range(3)
+    ]
+    assert all(row.path.exists() and row.duration > 0.5 for row in rows)
+    assert outcome.document["utterances"] == outcome.document["with_text"] == 3
+    assert not (tmp_path / "data" / "manifest.dropped.tsv").exists()
+
+
+def test_what_is_left_out_is_reported_in_a_file(recordings, tmp_path):
+    (recordings / "bad.wav").write_text("no")
+    outcome = prepare("folder", recordings, tmp_path / "m.jsonl", language="quy")
+    assert outcome.document["dropped"] == 1
+    assert "bad.wav\tnot audio" in (tmp_path / "m.dropped.tsv").read_text()
+    assert len(read_manifest(tmp_path / "m.jsonl")) == 3
+
+
+def test_a_table_with_named_columns(recordings, tmp_path, capsys):
+    (recordings / "t.csv").write_text("clip,ipa\nana/frase 0.wav,a b\n")
+    arguments = ["prepare", "csv", recordings / "t.csv", tmp_path / "m.tsv", "--columns.path", "clip", "--columns.text=ipa", "--json"]
+    assert main([str(argument) for argument in arguments]) == 0
+    assert json.loads(capsys.readouterr().out)["utterances"] == 1
+    assert read_manifest(tmp_path / "m.tsv")[0].text == "a b"
+
+
+def test_nothing_usable_is_exit_code_5(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert main(["prepare", "folder", str(tmp_path / "empty"), str(tmp_path / "m.tsv")]) == 5
+    assert not (tmp_path / "m.tsv").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"language": "xyzzy"}, "'xyzzy' is not an ISO 639-3 code"),
+        ({"language": "en"}, "use 'eng'"),
+        ({"columns": {"text": "a"}}, "a folder has none"),
+    ],
+)
+def test_wrong_settings_are_explained(recordings, tmp_path, options, message):
+    with pytest.raises(InputError, match=message):
+        prepare("folder", recordings, tmp_path / "m.tsv", **options)
+
+
+def test_an_existing_manifest_is_kept_unless_told_otherwise(recordings, tmp_path):
+    (tmp_path / "m.tsv").write_text("mine")
+    with pytest.raises(InputError, match="stands there already; replace it with --overwrite"):
+        prepare("folder", recordings, tmp_path / "m.tsv", language="quy")
+    prepare("folder", recordings, tmp_path / "m.tsv", language="quy", overwrite=True)
+    assert len(read_manifest(tmp_path / "m.tsv")) == 3

@@ -1,0 +1,83 @@
+import json
+
+import pytest
+import torch
+import yaml
+from transformers import Wav2Vec2Config, Wav2Vec2ForPreTraining
+
+from speechxl.config import Contrast, Watch
+from speechxl.errors import InputError
+from speechxl.models.weights import load_pretraining_model, read_card
+from speechxl.verbs.adapt import adapt
+from speechxl.verbs.pretrain import pretrain
+from tests.conftest import SMALL
+
+QUICK = {"max_steps": 2, "batch_seconds": 3.0, "device": "cpu", "watch": Watch(log_every=1)}
+
+
+def test_a_pretrained_folder_tells_how_languages_use_the_codes(corpus, tmp_path):
+    outcome = pretrain(train=[corpus], out=tmp_path / "m", preset="tiny", architecture=SMALL, **QUICK)
+    usage = json.loads((tmp_path / "m" / "codebook.json").read_text())
+    assert usage["languages"].keys() == {"quy", "swh"}
+    for language in usage["languages"].values():
+        for shares, used, perplexity in zip(language["shares"], language["used"], language["perplexity"], strict=True):
+            assert sum(shares) == pytest.approx(1, abs=1e-3)
+            assert 1 <= perplexity <= used <= usage["codes"]
+    assert outcome.document["hours"] > 0
+    assert read_card(str(tmp_path / "m")).languages == ["quy", "swh"]
+
+
+@pytest.mark.parametrize("preset", ["tiny", "w2v2-base", "xls-r-300m"])
+def test_every_family_can_be_pretrained_and_loaded_by_transformers(corpus, tmp_path, preset):
+    pretrain(train=[corpus], out=tmp_path / "m", preset=preset, architecture=SMALL, **QUICK)
+    _, report = Wav2Vec2ForPreTraining.from_pretrained(tmp_path / "m", output_loading_info=True)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    settings = yaml.safe_load((tmp_path / "m" / "config.yaml").read_text())
+    assert settings["contrast"]["feature_penalty"] == (10.0 if preset == "w2v2-base" else 0.0)
+    assert settings["contrast"]["gumbel_floor"] == (0.5 if preset == "w2v2-base" else 0.1)
+
+
+def test_bfloat16_trains_float32_weights(corpus, tmp_path):
+    pretrain(train=[corpus], out=tmp_path / "m", preset="tiny", architecture=SMALL, precision="bf16", **QUICK)
+    model = load_pretraining_model(str(tmp_path / "m"))
+    assert all(parameter.dtype == torch.float32 and parameter.isfinite().all() for parameter in model.parameters())
+
+
+def test_continued_pretraining_starts_from_the_weights_at_the_floor_of_the_temperature(corpus, tmp_path, pretrained_folder):
+    adapt(str(pretrained_folder), train=[corpus], out=tmp_path / "m", **QUICK)
+    settings = yaml.safe_load((tmp_path / "m" / "config.yaml").read_text())
+    assert settings["contrast"]["gumbel_start"] == settings["contrast"]["gumbel_floor"]
+    assert settings["optim"]["lr"] == pytest.approx(4e-4)
+    before, after = load_pretraining_model(str(pretrained_folder)), load_pretraining_model(str(tmp_path / "m"))
+    for (name, old), new in zip(before.state_dict().items(), after.state_dict().values(), strict=True):
+        assert (old - new).abs().max() < 0.01, name
+    assert any(not torch.equal(old, new) for old, new in zip(before.parameters(), after.parameters(), strict=True))
+    adapt(str(pretrained_folder), train=[corpus], out=tmp_path / "hot", contrast=Contrast(gumbel_start=1.5), **QUICK)
+    assert yaml.safe_load((tmp_path / "hot" / "config.yaml").read_text())["contrast"]["gumbel_start"] == 1.5
+
+
+def test_a_folder_written_by_transformers_alone_can_be_continued(corpus, tmp_path):
+    config = Wav2Vec2Config(
+        conv_dim=(16,) * 7, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, codevector_dim=16,
+        proj_codevector_dim=16, num_codevectors_per_group=8, feat_extract_norm="layer", do_stable_layer_norm=True, conv_bias=True,
+    )  # fmt: skip
+    Wav2Vec2ForPreTraining(config).save_pretrained(tmp_path / "hub")
+    adapt(str(tmp_path / "hub"), train=[corpus], out=tmp_path / "m", **QUICK)
+    assert read_card(str(tmp_path / "m")).preset == "xls-r-300m"
+    assert read_card(str(tmp_path / "m")).normalise
+
+
+def test_a_fine_tuned_folder_is_refused(corpus, tmp_path, ctc_folder):
+    with pytest.raises(InputError, match="--reinit_quantizer true"):
+        adapt(str(ctc_folder), train=[corpus], out=tmp_path / "m", **QUICK)
+    adapt(str(ctc_folder), train=[corpus], out=tmp_path / "m", reinit_quantizer=True, **QUICK)
+
+
+def test_short_utterances_are_left_out_and_none_left_is_an_error(corpus, tmp_path, caplog):
+    from speechxl.config import Data
+
+    pretrain(train=[corpus], out=tmp_path / "m", preset="tiny", architecture=SMALL, data=Data(min_seconds=0.7), **QUICK)
+    assert "utterances left out: not within 0.7 s" in caplog.text
+    with pytest.raises(InputError, match="No training utterance is left"):
+        pretrain(train=[corpus], out=tmp_path / "n", preset="tiny", architecture=SMALL, data=Data(min_seconds=60.0), **QUICK)
