@@ -87,6 +87,9 @@ class Contrast:
     """Lowest Gumbel temperature; None: 0.5 for base, 0.1 for large."""
     gumbel_decay: float | None = None
     """Factor of the Gumbel temperature at each optimizer step; None: 0.999995."""
+    code_spread: float | None = None
+    """Standard deviation of the quantizer's logits that a new one is set to on the first batches, which keeps small
+    batches from collapsing onto a few codes; 0 for the published initialisation. None: 4 for tiny, else 0."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ class Objective:
     gumbel_start: float
     gumbel_floor: float
     gumbel_decay: float
+    code_spread: float
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,7 @@ class Preset:
     feature_gradient: float = 1.0
     gumbel_floor: float = 0.1
     gumbel_decay: float = 0.999995
+    code_spread: float = 0.0
     lr: float = 5e-4
     """Highest learning rate of pretraining."""
     finetune_lr: float = 1e-4
@@ -189,7 +194,8 @@ class Preset:
 _BASE_DROPOUT = Dropout(hidden=0.1, attention=0.1, activation=0.0, projection=0.1, layer=0.05)
 PRESETS = {
     "tiny": Preset(
-        4, 192, 768, 4, 128, conv_channels=128, codes=64, max_seconds=10.0, lr=1e-3, finetune_lr=1e-3, gumbel_decay=0.999,
+        4, 192, 768, 4, 128, conv_channels=128, codes=64, feature_gradient=0.1, gumbel_decay=0.999,
+        code_spread=4.0, lr=1e-3, finetune_lr=1e-3, max_seconds=10.0,
     ),
     "w2v2-base": Preset(
         12, 768, 3072, 12, 256, extractor_norm="group", conv_bias=False, norm_first=False, normalise=False,
@@ -215,9 +221,8 @@ def resolve(preset: str, architecture: Architecture, dropout: Dropout) -> Preset
 
 def settle(contrast: Contrast, preset: Preset, *, gumbel_start: float) -> Objective:
     """The preset's values where nothing was asked for."""
-    usual = {
-        name: getattr(preset, name) for name in ("feature_penalty", "feature_gradient", "gumbel_floor", "gumbel_decay")
-    }
+    names = ("feature_penalty", "feature_gradient", "gumbel_floor", "gumbel_decay", "code_spread")
+    usual = {name: getattr(preset, name) for name in names}
     return Objective(**{"gumbel_start": gumbel_start, **usual, **_given(contrast)})
 
 

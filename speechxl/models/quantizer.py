@@ -57,6 +57,22 @@ class GumbelQuantizer(nn.Module):
                 vectors = _look_up(books, codes) + (soft - soft.detach())
             return Quantized(vectors.flatten(1), codes, logits.softmax(-1))
 
+    @torch.no_grad()
+    def spread(self, features: Tensor, deviation: float) -> None:
+        """Centres the logits on given frames and sets their standard deviation, so that many codes are used at first.
+
+        Features of an untrained extractor have much in common, and most of a random projection of them is the same for
+        all frames (data-dependent initialisation; Salimans and Kingma 2016).
+
+        Args:
+            features: (N, Dc) layer-normed features.
+            deviation: Of each code's logit.
+        """
+        logits = self.weight_proj(features.float())
+        scale = deviation / logits.std(0).clamp(min=1e-6)
+        self.weight_proj.weight *= scale[:, None]
+        self.weight_proj.bias.copy_(scale * (self.weight_proj.bias - logits.mean(0)))
+
 
 def _look_up(books: Tensor, codes: Tensor) -> Tensor:
     """Code vectors: (G, V, Dg) and (N, G) to (N, G, Dg)."""

@@ -76,7 +76,7 @@ def adapt(
         optim=optim, data=data, watch=watch,
     )  # fmt: skip
     return run_contrastive(
-        source, rows, watched, replace(card, preset=preset), settings, out=out, max_steps=max_steps,
+        source, rows, watched, replace(card, preset=preset), settings, fresh=reinit_quantizer, out=out, max_steps=max_steps,
         batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, resume=resume, dry_run=dry_run,
-        dropout=Dropout(layer=source.config.layerdrop), mask=mask, contrast=objective, optim=optim, data=data, watch=watch,
+        dropout=Dropout(layer=source.config.layerdrop), mask=mask, objective=objective, optim=optim, data=data, watch=watch,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 from speechxl.config import Data, Dropout, Mask, Objective, Optim, Watch
 from speechxl.data.datamodule import SpeechData, SpeechDataset
 from speechxl.errors import NothingMatched
-from speechxl.evaluation.codes import code_usage
+from speechxl.evaluation.codes import code_usage, first_features
 from speechxl.files import write_text
 from speechxl.models.weights import Card, save_model
 from speechxl.shapes import Utterance
@@ -60,6 +60,7 @@ def run_contrastive(
     card: Card,
     settings: str,
     *,
+    fresh: bool,
     out: Path,
     max_steps: int,
     batch_seconds: float,
@@ -70,12 +71,35 @@ def run_contrastive(
     dry_run: bool,
     dropout: Dropout,
     mask: Mask,
-    contrast: Objective,
+    objective: Objective,
     optim: Optim,
     data: Data,
     watch: Watch,
 ) -> Outcome:
-    """Trains ``model`` on ``rows`` and writes the folder; all settings are resolved."""
+    """Trains ``model`` on ``rows`` and writes the folder; all settings are resolved.
+
+    Args:
+        model: `Wav2Vec2ForPreTraining` with this package's encoder.
+        rows: To train on.
+        watched: To watch the loss on.
+        card: What is known of the model so far.
+        settings: All settings, YAML.
+        fresh: Whether the model's weights are random.
+        out: Folder for the model.
+        max_steps: Of the optimizer.
+        batch_seconds: Audio of a batch.
+        precision: ``"32"`` or ``"bf16"``.
+        device: Where to compute.
+        seed: Of all draws.
+        resume: Whether to go on in ``out``.
+        dry_run: Whether to stop before anything is written.
+        dropout: For its layer drop.
+        mask: Span masks.
+        objective: What is minimised.
+        optim: Optimizer.
+        data: Audio.
+        watch: Evaluation and checkpoints.
+    """
     hours = hours_by_language(rows)
     languages = sorted({row.language for row in [*rows, *watched]})
     document = {
@@ -101,7 +125,7 @@ def run_contrastive(
         model,
         languages=languages,
         mask=mask,
-        objective=contrast,
+        objective=objective,
         seed=seed,
         lr=optim.lr or 0.0,
         schedule=partial(linear_decay, total=max_steps, warmup=round((optim.warmup or 0.0) * max_steps)),
@@ -109,6 +133,8 @@ def run_contrastive(
         clip=optim.clip,
         layer_drop=dropout.layer or 0.0,
     )
+    if fresh and objective.code_spread:
+        model.quantizer.spread(first_features(model, make(rows), batch_seconds, seed), objective.code_spread)
     speech = SpeechData(make(rows), make(watched) if watched else None, batch_seconds, data.workers)
     fit(task, speech, out, plan, precision=precision, device=device)
     if task.global_rank == 0:

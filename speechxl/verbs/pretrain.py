@@ -72,7 +72,7 @@ def pretrain(
     torch.manual_seed(seed)
     return run_contrastive(
         new_pretraining_model(shape), rows, watched, Card(normalise=shape.normalise, preset=preset), settings,
-        out=out, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device, seed=seed,
-        resume=resume, dry_run=dry_run, dropout=shape.dropout, mask=mask, contrast=objective, optim=optim, data=data,
+        fresh=True, out=out, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device, seed=seed,
+        resume=resume, dry_run=dry_run, dropout=shape.dropout, mask=mask, objective=objective, optim=optim, data=data,
         watch=watch,
     )  # fmt: skip

@@ -70,3 +70,18 @@ def test_the_gradient_of_perplexity_is_finite_for_unused_codes():
     distribution = torch.tensor([1.0, 0.0], requires_grad=True)
     perplexity(distribution).backward()
     assert distribution.grad.isfinite().all()
+
+
+def test_spreading_uses_many_codes_for_features_that_have_much_in_common():
+    _, own = pair()
+    features = 5 * torch.randn(24) + torch.randn(2000, 24)
+
+    def used():
+        return [len(book.unique()) for book in own(features).codes.T]
+
+    before = used()
+    own.spread(features, 4.0)
+    logits = own.weight_proj(features)
+    torch.testing.assert_close(logits.std(0), torch.full((20,), 4.0))
+    torch.testing.assert_close(logits.mean(0), torch.zeros(20), atol=1e-4, rtol=0)
+    assert min(used()) >= 9 > max(before)

@@ -23,7 +23,9 @@ def scratch(corpus, out, **options):
 
 def change(corpus, **fields):
     path = corpus / "manifest.tsv"
-    write_manifest(path, [replace(row, **{key: value(row) for key, value in fields.items()}) for row in read_manifest(path)])
+    write_manifest(
+        path, [replace(row, **{key: value(row) for key, value in fields.items()}) for row in read_manifest(path)]
+    )
 
 
 def test_the_vocabulary_is_that_of_the_training_text_only(corpus, tmp_path, caplog):
@@ -37,7 +39,10 @@ def test_the_vocabulary_is_that_of_the_training_text_only(corpus, tmp_path, capl
 
 
 def test_phones_from_a_column_of_one_s_own(corpus, tmp_path):
-    rows = [replace(row, extra={"ipa": "tʃ " + " ".join(row.text.replace(" ", ""))}) for row in read_manifest(corpus / "manifest.tsv")]
+    rows = [
+        replace(row, extra={"ipa": "tʃ " + " ".join(row.text.replace(" ", ""))})
+        for row in read_manifest(corpus / "manifest.tsv")
+    ]
     write_manifest(corpus / "manifest.tsv", rows)
     scratch(corpus, tmp_path / "m", units="phoneme", column="ipa")
     _, vocabulary, card = load_ctc_model(str(tmp_path / "m"))
@@ -62,14 +67,19 @@ def test_a_folder_of_recordings_with_texts_is_enough(corpus, tmp_path):
     assert transcribe(str(tmp_path / "m"), [str(folder)]).code == 0
 
 
-def test_fine_tuning_from_a_pretrained_folder_keeps_the_extractor(corpus, tmp_path, pretrained_folder, pretraining_model):
+def test_fine_tuning_from_a_pretrained_folder_keeps_the_extractor(
+    corpus, tmp_path, pretrained_folder, pretraining_model
+):
     finetune(str(pretrained_folder), train=[corpus], out=tmp_path / "m", **QUICK, optim=Optim(lr=0.1))
     model, _, card = load_ctc_model(str(tmp_path / "m"))
     before = pretraining_model.wav2vec2.state_dict()
     for name, parameter in model.wav2vec2.state_dict().items():
         same = (parameter == before[name]).all()
         assert same or not name.startswith("feature_extractor"), name
-    assert not (model.wav2vec2.encoder.layers[0].feed_forward.output_dense.weight == before["encoder.layers.0.feed_forward.output_dense.weight"]).all()
+    assert not (
+        model.wav2vec2.encoder.layers[0].feed_forward.output_dense.weight
+        == before["encoder.layers.0.feed_forward.output_dense.weight"]
+    ).all()
     assert card.normalise
 
 
@@ -90,7 +100,9 @@ def test_settings_are_saved_resolved_and_repeat_the_run(corpus, tmp_path):
     assert settings["column"] == "text"
     arguments = ["finetune", "--config", str(tmp_path / "m" / "config.yaml"), "--out", str(tmp_path / "again")]
     assert main(arguments) == 0
-    assert (tmp_path / "m" / "model.safetensors").read_bytes() == (tmp_path / "again" / "model.safetensors").read_bytes()
+    assert (tmp_path / "m" / "model.safetensors").read_bytes() == (
+        tmp_path / "again" / "model.safetensors"
+    ).read_bytes()
 
 
 def test_the_folder_holds_the_best_model_by_dev_error(corpus, tmp_path, monkeypatch):
@@ -124,7 +136,9 @@ def test_a_vocabulary_file_with_symbols_of_several_characters(corpus, tmp_path):
 
 def test_text_outside_a_given_vocabulary_is_refused_with_its_place(corpus, tmp_path):
     (tmp_path / "symbols.txt").write_text("a\nb\nd\nl\n")
-    with pytest.raises(InputError, match=r"manifest.tsv:\d+: .*symbols outside the vocabulary: 'o' \(U\+006F LATIN SMALL LETTER O\)"):
+    with pytest.raises(
+        InputError, match=r"manifest.tsv:\d+: .*symbols outside the vocabulary: 'o' \(U\+006F LATIN SMALL LETTER O\)"
+    ):
         scratch(corpus, tmp_path / "m", vocabulary=tmp_path / "symbols.txt")
     vocab = tmp_path / "vocab.json"
     vocab.write_text(json.dumps({"<pad>": 0, "a": 1}))

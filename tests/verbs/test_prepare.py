@@ -40,7 +40,16 @@ def test_what_is_left_out_is_reported_in_a_file(recordings, tmp_path):
 
 def test_a_table_with_named_columns(recordings, tmp_path, capsys):
     (recordings / "t.csv").write_text("clip,ipa\nana/frase 0.wav,a b\n")
-    arguments = ["prepare", "csv", recordings / "t.csv", tmp_path / "m.tsv", "--columns.path", "clip", "--columns.text=ipa", "--json"]
+    arguments = [
+        "prepare",
+        "csv",
+        recordings / "t.csv",
+        tmp_path / "m.tsv",
+        "--columns.path",
+        "clip",
+        "--columns.text=ipa",
+        "--json",
+    ]
     assert main([str(argument) for argument in arguments]) == 0
     assert json.loads(capsys.readouterr().out)["utterances"] == 1
     assert read_manifest(tmp_path / "m.tsv")[0].text == "a b"

@@ -44,7 +44,9 @@ def test_bfloat16_trains_float32_weights(corpus, tmp_path):
     assert all(parameter.dtype == torch.float32 and parameter.isfinite().all() for parameter in model.parameters())
 
 
-def test_continued_pretraining_starts_from_the_weights_at_the_floor_of_the_temperature(corpus, tmp_path, pretrained_folder):
+def test_continued_pretraining_starts_from_the_weights_at_the_floor_of_the_temperature(
+    corpus, tmp_path, pretrained_folder
+):
     adapt(str(pretrained_folder), train=[corpus], out=tmp_path / "m", **QUICK)
     settings = yaml.safe_load((tmp_path / "m" / "config.yaml").read_text())
     assert settings["contrast"]["gumbel_start"] == settings["contrast"]["gumbel_floor"]
@@ -80,4 +82,6 @@ def test_short_utterances_are_left_out_and_none_left_is_an_error(corpus, tmp_pat
     pretrain(train=[corpus], out=tmp_path / "m", preset="tiny", architecture=SMALL, data=Data(min_seconds=0.7), **QUICK)
     assert "utterances left out: not within 0.7 s" in caplog.text
     with pytest.raises(InputError, match="No training utterance is left"):
-        pretrain(train=[corpus], out=tmp_path / "n", preset="tiny", architecture=SMALL, data=Data(min_seconds=60.0), **QUICK)
+        pretrain(
+            train=[corpus], out=tmp_path / "n", preset="tiny", architecture=SMALL, data=Data(min_seconds=60.0), **QUICK
+        )

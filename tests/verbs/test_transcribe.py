@@ -24,7 +24,10 @@ def mixed(corpus, tmp_path):
 
 def test_bad_files_are_reported_the_others_are_written_and_the_exit_code_is_4(ctc_folder, mixed, tmp_path, capsys):
     out = tmp_path / "out"
-    assert main(["transcribe", str(ctc_folder), str(mixed), "--out", str(out), "--format", "txt,json,jsonl", "--json"]) == 4
+    assert (
+        main(["transcribe", str(ctc_folder), str(mixed), "--out", str(out), "--format", "txt,json,jsonl", "--json"])
+        == 4
+    )
     captured = capsys.readouterr()
     document = json.loads(captured.out)
     assert [result["audio"].rpartition("mixed/")[2] for result in document["results"]] == [
@@ -33,12 +36,18 @@ def test_bad_files_are_reported_the_others_are_written_and_the_exit_code_is_4(ct
         "inner/ñandú.wav",
         "x.1.wav",
     ]
-    assert [failure["audio"].rpartition("/")[2] for failure in document["failures"]] == ["cut.wav", "empty.wav", "text.flac"]
+    assert [failure["audio"].rpartition("/")[2] for failure in document["failures"]] == [
+        "cut.wav",
+        "empty.wav",
+        "text.flac",
+    ]
     for reason in ("truncated", "the file is empty", "not audio"):
         assert reason in captured.err
     written = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
     stems = ["a b", "inner/deeper/a b", "inner/ñandú", "x.1"]
-    assert written == sorted([f"{stem}.{suffix}" for stem in stems for suffix in ("txt", "json")] + ["transcripts.jsonl"])
+    assert written == sorted(
+        [f"{stem}.{suffix}" for stem in stems for suffix in ("txt", "json")] + ["transcripts.jsonl"]
+    )
     lines = [json.loads(line) for line in (out / "transcripts.jsonl").read_text().splitlines()]
     assert lines == document["results"]
     for result, stem in zip(lines, stems, strict=False):

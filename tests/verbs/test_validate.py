@@ -24,7 +24,11 @@ def test_errors_are_exit_code_3_with_counts_places_and_files(faulty, tmp_path, c
     assert "error    unknown_language: 1" in out
     assert "error    manifest: 1" in out
     assert "manifest.tsv:16: duration_s is 'long'" in out
-    assert {path.name for path in (tmp_path / "report").iterdir()} >= {"missing.tsv", "unknown_language.tsv", "manifest.tsv"}
+    assert {path.name for path in (tmp_path / "report").iterdir()} >= {
+        "missing.tsv",
+        "unknown_language.tsv",
+        "manifest.tsv",
+    }
     assert "gone.wav" in (tmp_path / "report" / "missing.tsv").read_text()
 
 
