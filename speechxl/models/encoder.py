@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, Wav2Vec2Model
 
 from speechxl.errors import InputError
-from speechxl.models.dropout import attention, replace_dropout
+from speechxl.models.attention import attention
+from speechxl.models.dropout import replace_dropout
 from speechxl.models.extractor import FeatureExtractor
 from speechxl.models.frames import FrameGeometry
 from speechxl.shapes import Encoded

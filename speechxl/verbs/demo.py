@@ -7,6 +7,7 @@ from speechxl.verbs.outcome import Outcome
 
 TARGET = "swh"
 PRETRAIN_STEPS, ADAPT_STEPS, FINETUNE_STEPS = 250, 60, 500
+TARGET_MINUTES, OTHER_MINUTES, DEV_MINUTES = 8.0, 2.0, 0.7
 
 
 def demo(*, out: Path = Path("demo"), seed: int = 1, overwrite: bool = False) -> Outcome:
@@ -24,6 +25,7 @@ def demo(*, out: Path = Path("demo"), seed: int = 1, overwrite: bool = False) ->
     import torch
 
     from speechxl.config import PRESETS, Data, Optim, Watch
+    from speechxl.data.manifest import read_manifest, write_manifest
     from speechxl.data.synthetic import languages, write_corpus
     from speechxl.errors import InputError
     from speechxl.models.weights import Card, new_ctc_model, read_vocabulary, save_model
@@ -44,11 +46,9 @@ def demo(*, out: Path = Path("demo"), seed: int = 1, overwrite: bool = False) ->
         shutil.rmtree(out)
 
     log.info("1/6 speaking a corpus of %d languages", len(languages()))
-    minutes = {entry["language"]: 8.0 if entry["language"] == TARGET else 2.0 for entry in languages()}
-    manifest = write_corpus(out / "corpus", minutes, 0.7, seed)
+    minutes = {e["language"]: TARGET_MINUTES if e["language"] == TARGET else OTHER_MINUTES for e in languages()}
+    manifest = write_corpus(out / "corpus", minutes, DEV_MINUTES, seed)
     target = out / "corpus" / "target.tsv"
-    from speechxl.data.manifest import read_manifest, write_manifest
-
     write_manifest(target, [row for row in read_manifest(manifest) if row.language == TARGET])
     common: dict[str, Any] = {
         "batch_seconds": 12.0,

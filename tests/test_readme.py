@@ -1,0 +1,65 @@
+import re
+import shlex
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from speechxl.cli import VERBS, build_parser
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("recipes/*/README.md")), ROOT / "benchmarks" / "README.md"]
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+def commands():
+    lines = [
+        line for page in PAGES for block in blocks(page, "bash") for line in block.replace("\\\n", " ").splitlines()
+    ]
+    lines += (ROOT / "recipes" / "mboshi" / "run.sh").read_text().replace("\\\n", " ").splitlines()
+    return [line.strip() for line in lines if line.strip().startswith("speechxl ")]
+
+
+def test_there_are_commands():
+    assert len(commands()) >= 10
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_is_understood(command):
+    words = shlex.split(re.sub(r"\$\{?\w+\}?", "1", command.partition(" #")[0].partition(" >")[0]))
+    verb, arguments = words[1], words[2:]
+    if arguments and "--config" in arguments:
+        place = arguments.index("--config")
+        assert (ROOT / arguments[place + 1]).exists()
+        del arguments[place : place + 2]
+    parser = build_parser(verb, getattr(import_module(f"speechxl.verbs.{verb}"), verb))
+    assert parser.parse_args(arguments)
+
+
+def test_every_verb_of_the_table_exists_and_every_verb_stands_in_the_table():
+    table = re.findall(r"^\| `(\w+)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert set(VERBS) <= set(table)
+
+
+def test_the_make_targets_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^make (\w+)", "\n".join(blocks(ROOT / "README.md", "bash")), re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_the_python_example_runs(ctc_folder, corpus, monkeypatch, capsys):
+    (code,) = blocks(ROOT / "README.md", "python")
+    monkeypatch.chdir(corpus.parent)
+    (corpus.parent / "interview.wav").write_bytes((corpus / "u00.wav").read_bytes())
+    ctc_folder.rename(corpus.parent / "model")
+    exec(compile(code, "README.md", "exec"), {})
+    assert len(capsys.readouterr().out.splitlines()) > 0
+
+
+def test_links_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page}: {target}"
