@@ -84,6 +84,11 @@ class Task(lightning.LightningModule):
         """Error on dev at the last evaluation; None where there is none."""
         self._count: Tensor | float = 0.0
 
+    @property
+    def skips_parameters(self) -> bool:
+        """Whether there are steps in which some parameters get no gradient."""
+        return self.layer_drop > 0
+
     def loss(self, batch: Batch) -> LossSum:
         """Loss of a batch."""
         raise TypeError(f"{type(self).__name__} has no loss.")

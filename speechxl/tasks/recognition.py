@@ -51,6 +51,11 @@ class Recognition(Task):
         self.encoder.feature_extractor.requires_grad_(not freeze_extractor)
         self._transcripts: list[tuple[str, str, str]] = []
 
+    @property
+    def skips_parameters(self) -> bool:
+        """While the encoder is frozen, too."""
+        return super().skips_parameters or self.freeze_encoder > 0
+
     def logits(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(B, F, V) scores of the symbols and (B,) frames."""
         lengths = batch.lengths if batch.padded else None

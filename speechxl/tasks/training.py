@@ -18,6 +18,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -82,6 +83,7 @@ def fit(
     callbacks: list[Callback] = [_Measures(out / METRICS, schedule), _Checkpoints(checkpoint, schedule)]
     if keep is not None:
         callbacks.insert(0, _Best(keep))
+    several = device != "cpu" and torch.cuda.device_count() > 1
     trainer = lightning.Trainer(
         accelerator=device,
         max_steps=schedule.max_steps,
@@ -97,8 +99,12 @@ def fit(
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
+        strategy="ddp_find_unused_parameters_true" if several and task.skips_parameters else "auto",
     )
-    trainer.fit(task, data, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
+    try:
+        trainer.fit(task, data, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
+    except SIGTERMException:  # it came before the first step, and Lightning's own handler took it
+        raise Interrupted("ended before the first step") from None
 
 
 def checkpoint_step(checkpoint: Path) -> int:

@@ -69,6 +69,7 @@ def finetune(
 
     from speechxl.config import PRESETS, resolve
     from speechxl.data.datamodule import SpeechData, SpeechDataset
+    from speechxl.data.manifest import write_manifest
     from speechxl.errors import InputError
     from speechxl.models.weights import Card, load_encoder_for_ctc, new_ctc_model, read_card, save_model
     from speechxl.tasks.recognition import Recognition
@@ -121,6 +122,8 @@ def finetune(
     if dry_run:
         return Outcome(document, labelled.summary(document))
     open_run(out, settings, resume=resume)
+    if corpus.infeasible:
+        write_manifest(out / "dropped.tsv", corpus.infeasible)
     task = Recognition(
         network,
         vocabulary=corpus.vocabulary,

@@ -26,8 +26,8 @@ class Labelled:
     dev: list[Utterance]
     vocabulary: Vocabulary
     column: str
-    dropped: dict[str, int]
-    """Training utterances that were left out, by reason."""
+    infeasible: list[Utterance]
+    """Training utterances that were left out, as their text needs more frames than the audio has."""
 
     @property
     def languages(self) -> list[str]:
@@ -45,7 +45,7 @@ class Labelled:
             "hours": seconds(self.train) / 3600,
             "dev_utterances": len(self.dev),
             "symbols": len(self.vocabulary),
-            "dropped": self.dropped,
+            "dropped": {"too_short_for_text": len(self.infeasible)},
         }
 
     def encode(self, utterance: Utterance) -> tuple[str, list[int]]:
@@ -116,7 +116,7 @@ def read(
     if not kept:
         raise InputError("No training utterance is left: every text is too long for its audio.")
     _report_unseen(held, column, symbols)
-    return Labelled(kept, held, symbols, column, {"too_short_for_text": len(infeasible)})
+    return Labelled(kept, held, symbols, column, infeasible)
 
 
 def read_symbols(path: Path, units: str) -> Vocabulary:

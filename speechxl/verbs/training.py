@@ -1,6 +1,7 @@
 """What the training verbs share: choosing rows, the output folder, resolved settings."""
 
 import logging
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
@@ -100,6 +101,8 @@ def open_run(out: Path, settings: str, *, resume: bool) -> None:
     Raises:
         InputError: If something stands there and it is not to be continued.
     """
+    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
+        return  # the first of several processes has done it
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: is a file, a folder was expected.")
     if out.exists() and any(out.iterdir()):

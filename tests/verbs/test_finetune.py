@@ -125,6 +125,8 @@ def test_utterances_too_short_for_their_text_are_left_out_and_counted(corpus, tm
     assert outcome.document["utterances"] == 9
     assert "manifest.tsv:2" in caplog.text
     assert not (tmp_path / "m").exists()
+    scratch(corpus, tmp_path / "m")
+    assert [row.path.name for row in read_manifest(tmp_path / "m" / "dropped.tsv")] == ["u00.wav"]
 
 
 def test_a_vocabulary_file_with_symbols_of_several_characters(corpus, tmp_path):
