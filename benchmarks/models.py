@@ -8,7 +8,7 @@ import torch
 from transformers import PreTrainedModel
 
 from speechxl.config import PRESETS, Preset
-from speechxl.models.weights import _config, _with_encoder
+from speechxl.models.weights import configuration, with_encoder
 
 
 def preset_of(name: str) -> Preset:
@@ -20,9 +20,9 @@ def preset_of(name: str) -> Preset:
 def pair(kind: type[PreTrainedModel], preset: Preset, device: str, **fields: Any) -> dict[str, Any]:
     """A model of `transformers`, and the same with this package's encoder."""
     torch.manual_seed(0)
-    config = _config(preset)
+    config = configuration(preset)
     for name, value in fields.items():
         setattr(config, name, value)
     peer = kind(config)
-    own = _with_encoder(copy.deepcopy(peer))
+    own = with_encoder(copy.deepcopy(peer))
     return {"peer": peer.to(device).train(), "speechxl": own.to(device).train()}

@@ -42,7 +42,6 @@ def _own(model: Wav2Vec2ForPreTraining, waveform: torch.Tensor, preset: object) 
     objective = settle(Contrast(), preset, gumbel_start=2.0)
     task = Pretraining(
         model,
-        languages=[""],
         mask=Mask(),
         objective=objective,
         seed=1,

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import docstring_parser
 from jsonargparse import ArgumentParser, set_parsing_settings
 
-from speechxl.errors import InputError, NothingMatched
+from speechxl.errors import InputError, Interrupted, NothingMatched
 
 VERBS = {
     "prepare": "a corpus of any kind to a manifest",
@@ -94,9 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(verb, error, NOTHING)
     except InputError as error:
         return _fail(verb, error, USAGE)
-    except Exception as error:
-        if type(error).__name__ == "Interrupted":
-            return _fail(verb, error, INTERRUPTED)
+    except Interrupted as error:
+        return _fail(verb, error, INTERRUPTED)
+    except Exception:
         logging.getLogger("speechxl").exception("unexpected error; please report it with these lines")
         return UNEXPECTED
     except KeyboardInterrupt:
@@ -123,6 +123,13 @@ def build_parser(verb: str, function: Callable[..., Any]) -> ArgumentParser:
             flag = name if parameter.kind is not inspect.Parameter.KEYWORD_ONLY else f"--{name}"
             by_hand[name] = parser.add_argument(flag, help=documented[name], **options)
     parser.add_function_arguments(function, skip=set(by_hand))
+    forms = {"+": "{}...", "?": "[{}]"}
+    positional = [
+        forms.get(str(action.nargs), "{}").format(name.upper())
+        for name, action in by_hand.items()
+        if not action.option_strings
+    ]
+    parser.usage = " ".join(["%(prog)s", *positional, "[--setting VALUE ...]"])
     return parser
 
 

@@ -4,9 +4,11 @@ A field whose default is None takes the value of the preset, or of the recipe th
 """
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from speechxl.errors import InputError
+
+Group = TypeVar("Group")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Mask:
 
 @dataclass(frozen=True)
 class Augment:
-    """Time and channel masks of fine-tuning; None takes 0.75 and 0.25 from a pretrained folder, 0 from scratch."""
+    """Time and channel masks of fine-tuning; None takes 0.75 and 0.25, and 0 from scratch and for tiny."""
 
     time_prob: float | None = None
     """Like `Mask.prob`, over frames."""
@@ -134,8 +136,8 @@ class Optim:
 class Data:
     """Which utterances are used, and how they are read."""
 
-    min_seconds: float = 0.5
-    """Shorter utterances are left out."""
+    min_seconds: float | None = None
+    """Shorter utterances are left out; None: the preset's in pretraining, 0.1 in fine-tuning."""
     max_seconds: float | None = None
     """Longer ones are cropped in pretraining and left out in fine-tuning; None: the preset's, or 30."""
     workers: int | None = None
@@ -167,8 +169,6 @@ class Preset:
     final_dim: int
     """Features of the space in which context and targets are compared."""
     conv_channels: int = 512
-    code_dim: int | None = None
-    """Features of a quantized vector; None: as many as `final_dim`."""
     codes: int = 320
     """Codes per codebook; there are two codebooks."""
     extractor_norm: Literal["group", "layer"] = "layer"
@@ -188,6 +188,9 @@ class Preset:
     """Highest learning rate of pretraining."""
     finetune_lr: float = 1e-4
     """Highest learning rate of fine-tuning."""
+    finetune_whole: bool = False
+    """Whether fine-tuning trains all of it from the first step on and without masks, as a small model needs."""
+    min_seconds: float = 2.0
     max_seconds: float = 20.0
 
 
@@ -195,7 +198,7 @@ _BASE_DROPOUT = Dropout(hidden=0.1, attention=0.1, activation=0.0, projection=0.
 PRESETS = {
     "tiny": Preset(
         4, 192, 768, 4, 128, conv_channels=128, codes=64, feature_gradient=0.1, gumbel_decay=0.999,
-        code_spread=4.0, lr=1e-3, finetune_lr=1e-3, max_seconds=10.0,
+        code_spread=4.0, lr=1e-3, finetune_lr=1e-3, finetune_whole=True, min_seconds=0.5, max_seconds=10.0,
     ),
     "w2v2-base": Preset(
         12, 768, 3072, 12, 256, extractor_norm="group", conv_bias=False, norm_first=False, normalise=False,
@@ -211,6 +214,11 @@ PRESETS = {
 }  # fmt: skip
 """wav2vec 2.0 (Baevski et al. 2020), XLS-R (Babu et al. 2022); `tiny` is for a laptop."""
 PresetName = Literal["tiny", "w2v2-base", "w2v2-large", "xls-r-300m", "xls-r-1b", "xls-r-2b"]
+
+
+def fill(group: Group, **usual: Any) -> Group:
+    """A group of settings with usual values where nothing was asked for."""
+    return replace(group, **(usual | _given(group)))  # type: ignore[type-var]
 
 
 def resolve(preset: str, architecture: Architecture, dropout: Dropout) -> Preset:

@@ -7,3 +7,7 @@ class InputError(ValueError):
 
 class NothingMatched(InputError):
     """No file or row matched what was asked for."""
+
+
+class Interrupted(Exception):
+    """The user asked a run to end."""

@@ -6,7 +6,7 @@ Audio is 16 kHz mono; times are in seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,10 @@ class Targets:
     lengths: Tensor
     """(B,) symbols."""
 
+    def pin_memory(self) -> Targets:
+        """The same in page-locked memory, from which a GPU copies without waiting."""
+        return replace(self, tokens=self.tokens.pin_memory(), lengths=self.lengths.pin_memory())
+
 
 @dataclass
 class Batch:
@@ -82,6 +86,11 @@ class Batch:
     """(B,) index into the data module's languages."""
     targets: Targets | None = None
     """What is to be recognised, where it is known."""
+
+    def pin_memory(self) -> Batch:
+        """The same in page-locked memory, from which a GPU copies without waiting."""
+        tensors = {name: getattr(self, name).pin_memory() for name in ("keys", "waveform", "lengths", "languages")}
+        return replace(self, **tensors, targets=None if self.targets is None else self.targets.pin_memory())
 
 
 @dataclass

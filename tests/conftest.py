@@ -1,5 +1,9 @@
 """Small models and corpora made on the spot."""
 
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is loaded; spinning threads starve each other
+
 import numpy as np
 import pytest
 import soundfile

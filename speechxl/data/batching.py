@@ -56,8 +56,8 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
     def epoch(self, epoch: int) -> list[list[int]]:
         """Batches of this rank in one epoch; ranks have equally many."""
         batches = plan_batches(self.durations, self.batch_seconds, np.random.default_rng((self.seed, epoch)))
-        batches += batches[: -len(batches) % self.world]
-        return batches[self.rank :: self.world]
+        rounds = -(-len(batches) // self.world)
+        return [batches[(turn * self.world + self.rank) % len(batches)] for turn in range(rounds)]
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         epoch, skip = 0, self.start

@@ -64,39 +64,38 @@ def check(
     has_text = any(normalise(utterance.text) for utterance in utterances)
     audio: dict[str, Utterance] = {}
     for utterance in utterances:
-        kept, fault = _audio_fault(utterance, decode=decode)
+        duration, name, fault = _audio_fault(utterance, decode=decode)
         if fault is not None:
             yield fault
-        if kept is not None:
-            digest = kept.extra.pop("audio digest", None) or f"{kept.path.resolve()}@{kept.start}+{kept.duration}"
-            if digest in audio:
-                yield _finding("duplicate", utterance, f"the same audio as {audio[digest]}")
-            audio.setdefault(digest, utterance)
-        yield from _text_faults(kept or utterance, has_text, frames, frames_needed)
+        if name is not None:
+            if name in audio:
+                yield _finding("duplicate", utterance, f"the same audio as {audio[name]}")
+            audio.setdefault(name, utterance)
+        yield from _text_faults(replace(utterance, duration=duration), has_text, frames, frames_needed)
         if utterance.language and (wrong := language_fault(utterance.language)):
             yield _finding("unknown_language", utterance, wrong)
     yield from _split_faults(utterances)
 
 
-def _audio_fault(utterance: Utterance, *, decode: bool) -> tuple[Utterance | None, Finding | None]:
-    """The utterance with its true duration, unless it cannot be used, and what is wrong with its audio."""
+def _audio_fault(utterance: Utterance, *, decode: bool) -> tuple[float | None, str | None, Finding | None]:
+    """True duration, a name that only the same audio has, and what is wrong with the audio; None where not known."""
+    duration = utterance.duration
     if not utterance.path.exists():
-        return None, _finding("missing", utterance, f"{utterance.path}: there is no such file")
+        return duration, None, _finding("missing", utterance, f"{utterance.path}: there is no such file")
     try:
         total = probe(utterance.path).duration
-        duration = utterance.duration or total - utterance.start
+        duration = duration or total - utterance.start
         if utterance.start + duration > total + 0.1 or utterance.start >= total:
             message = f"from {utterance.start:.2f} s to {utterance.start + duration:.2f} s, the recording ends at {total:.2f} s"
-            return None, _finding("beyond_end", utterance, message)
-        kept = replace(utterance, duration=duration, extra={})
-        if decode:
-            samples = read_utterance(replace(kept, origin=""))
-            if not samples.any():
-                return kept, _finding("silent", utterance, f"{utterance.path}: all samples are zero")
-            kept.extra["audio digest"] = hashlib.blake2b(samples.tobytes()).hexdigest()
+            return utterance.duration, None, _finding("beyond_end", utterance, message)
+        if not decode:
+            return duration, f"{utterance.path.resolve()}@{utterance.start}+{duration}", None
+        samples = read_utterance(replace(utterance, duration=duration, origin=""))
     except AudioError as error:
-        return None, _finding("unreadable", utterance, str(error))
-    return kept, None
+        return duration, None, _finding("unreadable", utterance, str(error))
+    if not samples.any():
+        return duration, None, _finding("silent", utterance, f"{utterance.path}: all samples are zero")
+    return duration, hashlib.blake2b(samples.tobytes()).hexdigest(), None
 
 
 def _text_faults(

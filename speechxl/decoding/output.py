@@ -58,11 +58,12 @@ def targets(out: Path, utterances: Sequence[Utterance], formats: Collection[str]
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: is a file, a folder was expected.")
-    common = Path(os.path.commonpath([utterance.path.parent for utterance in utterances]))
+    paths = [Path(os.path.normpath(utterance.path)) for utterance in utterances]
+    common = Path(os.path.commonpath([path.parent for path in paths]))
     files = []
     taken: dict[Path, str] = {}
-    for utterance in utterances:
-        inner = utterance.path.relative_to(common)
+    for utterance, path in zip(utterances, paths, strict=True):
+        inner = path.relative_to(common)
         place = f"@{utterance.start:g}" if utterance.start else ""
         file = out / inner.with_name(inner.stem + place)
         if file in taken:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from speechxl.data.audio import standardise
 from speechxl.decoding.greedy import greedy
+from speechxl.models.extractor import Moments
 from speechxl.models.frames import FrameGeometry
 from speechxl.shapes import SAMPLE_RATE, Hypothesis
 from speechxl.text import Vocabulary
@@ -107,21 +108,37 @@ class Recogniser:
             for row, waveform in enumerate(waveforms)
             for window in windows(len(waveform), self.geometry, self.core, self.context)
         ]
+        moments = [self._moments(waveform) for waveform in waveforms]
         results = [torch.empty(self.geometry.num_frames(len(waveform)), len(self.vocabulary)) for waveform in waveforms]
         for batch in self._batches(pieces):
             lengths = torch.tensor([window.last - window.first for _, window in batch])
             padded = torch.zeros(len(batch), int(lengths.max()))
             for line, (row, window) in zip(padded, batch, strict=True):
                 line[: window.last - window.first] = torch.from_numpy(waveforms[row][window.first : window.last])
-            for logits, (row, window) in zip(self._encode(padded, lengths), batch, strict=True):
+            whole = [moments[row] for row, _ in batch]
+            for logits, (row, window) in zip(self._encode(padded, lengths, whole), batch, strict=True):
                 taken = window.stop - window.start
                 results[row][window.start : window.stop] = logits[window.skip : window.skip + taken]
         return results
 
-    def _encode(self, waveform: Tensor, lengths: Tensor) -> Tensor:
+    def _moments(self, waveform: np.ndarray) -> Moments | None:
+        """Statistics of a whole recording, so that group norm does the same to each of its windows."""
+        extractor = self.model.wav2vec2.feature_extractor
+        if extractor.norm != "group" or self.geometry.num_frames(len(waveform)) == 0:
+            return None
+        return extractor.moments(torch.from_numpy(waveform)[None])
+
+    def _encode(self, waveform: Tensor, lengths: Tensor, moments: Sequence[Moments | None]) -> Tensor:
+        stacked = None
+        if known := [each for each in moments if each is not None]:
+            stacked = Moments(
+                torch.cat([each.mean for each in known]).to(self.device),
+                torch.cat([each.covariance for each in known]).to(self.device),
+            )
         some = bool(lengths.min() < lengths.max())
         with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16"):
-            encoded = self.model.wav2vec2(waveform.to(self.device), lengths.to(self.device) if some else None)
+            frames = lengths.to(self.device) if some else None
+            encoded = self.model.wav2vec2(waveform.to(self.device), frames, moments=stacked)
             return self.model.lm_head(encoded.features).float().cpu()
 
     def _batches(self, pieces: list[tuple[int, Window]]) -> list[list[tuple[int, Window]]]:

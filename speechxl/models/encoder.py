@@ -10,7 +10,7 @@ from transformers import AttentionInterface, Wav2Vec2Model
 from speechxl.errors import InputError
 from speechxl.models.attention import attention
 from speechxl.models.dropout import replace_dropout
-from speechxl.models.extractor import FeatureExtractor
+from speechxl.models.extractor import FeatureExtractor, Moments
 from speechxl.models.frames import FrameGeometry
 from speechxl.shapes import Encoded
 
@@ -54,6 +54,7 @@ class Encoder(nn.Module):
         mask: Tensor | None = None,
         channel_mask: Tensor | None = None,
         skip: Collection[int] = (),
+        moments: Moments | None = None,
     ) -> Encoded:
         """Encodes a batch.
 
@@ -63,8 +64,9 @@ class Encoder(nn.Module):
             mask: (B, F) True where the mask embedding replaces a frame.
             channel_mask: (B, D) True where a channel is zeroed.
             skip: Layers to leave out (layer drop).
+            moments: Of the recordings that the utterances were cut from; by default their own.
         """
-        conv = self.feature_extractor(waveform, lengths)
+        conv = self.feature_extractor(waveform, lengths, moments)
         return self.contextualise(conv, lengths, mask=mask, channel_mask=channel_mask, skip=skip)
 
     def contextualise(

@@ -11,6 +11,7 @@ follow from the second moments of the samples.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -23,6 +24,20 @@ from speechxl.models.frames import FrameGeometry
 
 BLOCK_ROWS = 1024
 """Output rows of a block on a CPU, so that the working set stays in the caches."""
+
+
+_MOMENT_ROWS = 1 << 18
+"""Rows of double precision that are summed at once."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Statistics from which those of the first layer follow, in double precision."""
+
+    mean: Tensor
+    """(B, k) of the samples at each place of the first kernel."""
+    covariance: Tensor
+    """(B, k, k)."""
 
 
 class FeatureExtractor(nn.Module):
@@ -40,12 +55,13 @@ class FeatureExtractor(nn.Module):
         self.geometry = geometry
         self.norm = norm
 
-    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None, moments: Moments | None = None) -> Tensor:
         """Features of each utterance; padding does not change them.
 
         Args:
             waveform: (B, T) at 16 kHz, zero beyond each utterance's end.
             lengths: (B,) samples; None if no utterance is padded.
+            moments: Of the recordings that the utterances were cut from, for group norm; by default their own.
 
         Returns:
             (B, F, D) output of the last convolution, before the feature projection's layer norm.
@@ -58,17 +74,41 @@ class FeatureExtractor(nn.Module):
         if torch.is_autocast_enabled(device):
             dtype = torch.get_autocast_dtype(device)
         with torch.autocast(device, enabled=False):
-            fold = self._fold_group_norm if self.norm == "group" else self._fold_layer_norm
-            design, weight, bias = fold(waveform, slot, lengths)
+            if self.norm == "group":
+                design, weight, bias = self._fold_group_norm(waveform, slot, moments or self.moments(waveform, lengths))
+            else:
+                design, weight, bias = self._fold_layer_norm(waveform, slot)
             parameters = []
             for layer in self.conv_layers[1:]:
                 norm = layer.layer_norm if self.norm == "layer" else None
                 parameters += [layer.conv.weight, layer.conv.bias]
                 parameters += [None, None] if norm is None else [norm.weight, norm.bias]
+            keep = torch.is_grad_enabled()
             features = _ConvStack.apply(
-                geometry, batch * slot, design.to(dtype), weight.to(dtype), bias.to(dtype), *parameters
+                geometry, batch * slot, keep, design.to(dtype), weight.to(dtype), bias.to(dtype), *parameters
             )
         return features.view(batch, slot, -1)[:, :frames]
+
+    def moments(self, waveform: Tensor, lengths: Tensor | None = None) -> Moments:
+        """Mean and covariance of the samples under the first kernel, over the valid frames of each utterance.
+
+        Args:
+            waveform: (B, T).
+            lengths: (B,) samples; None if no utterance is padded.
+        """
+        kernel, stride = self.geometry.kernels[0], self.geometry.strides[0]
+        windows = waveform.unfold(1, kernel, stride)  # (B, F0, k)
+        if lengths is None:
+            count = torch.full((len(waveform), 1), windows.shape[1], dtype=torch.double, device=waveform.device)
+        else:
+            count = ((lengths - kernel) // stride + 1).clamp(min=1)[:, None].double()
+        total, squares = count.new_zeros(len(waveform), kernel), count.new_zeros(len(waveform), kernel, kernel)
+        for low in range(0, windows.shape[1], _MOMENT_ROWS):
+            part = windows[:, low : low + _MOMENT_ROWS].double()
+            part = part * (torch.arange(low, low + part.shape[1], device=part.device) < count)[..., None]
+            total, squares = total + part.sum(1), squares + part.mT @ part
+        mean = total / count
+        return Moments(mean, squares / count[..., None] - mean[:, :, None] * mean[:, None, :])
 
     def _windows(self, waveform: Tensor, slot: int) -> Tensor:
         """Samples under the first kernel for each row of all slots, and a few rows beyond: (N, k)."""
@@ -78,28 +118,17 @@ class FeatureExtractor(nn.Module):
         flat = F.pad(flat, (0, geometry.receptive_field))
         return flat.unfold(0, geometry.kernels[0], geometry.strides[0])
 
-    def _fold_group_norm(self, waveform: Tensor, slot: int, lengths: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def _fold_group_norm(self, waveform: Tensor, slot: int, moments: Moments) -> tuple[Tensor, Tensor, Tensor]:
         """First convolution and its group norm over valid frames as one affine map per utterance."""
         conv, norm = self.conv_layers[0].conv, self.conv_layers[0].layer_norm
-        kernel, stride = self.geometry.kernels[0], self.geometry.strides[0]
-        windows = waveform.double().unfold(1, kernel, stride)  # (B, F0, k)
-        if lengths is None:
-            count = windows.new_full((len(waveform),), windows.shape[1])
-        else:
-            count = ((lengths - kernel) // stride + 1).clamp(min=1)
-            valid = torch.arange(windows.shape[1], device=waveform.device) < count[:, None]
-            windows = windows * valid[..., None]
-        mean = windows.sum(1) / count[:, None]
-        covariance = windows.mT @ windows / count[:, None, None] - mean[:, :, None] * mean[:, None, :]  # (B, k, k)
         weight = conv.weight[:, 0].double()  # (D, k)
-        variance = ((weight @ covariance) * weight).sum(-1)  # (B, D)
+        variance = ((weight @ moments.covariance) * weight).sum(-1)  # (B, D)
         scale = norm.weight / (variance.clamp(min=0) + norm.eps).sqrt()
         folded = scale[:, None] * weight.mT  # (B, k, D)
-        return self._windows(waveform, slot), folded, norm.bias - (mean[:, None] @ folded)[:, 0]
+        return self._windows(waveform, slot), folded, norm.bias - (moments.mean[:, None] @ folded)[:, 0]
 
-    def _fold_layer_norm(self, waveform: Tensor, slot: int, lengths: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def _fold_layer_norm(self, waveform: Tensor, slot: int) -> tuple[Tensor, Tensor, Tensor]:
         """First convolution and its layer norm as one affine map of samples that are scaled row by row."""
-        del lengths
         conv, norm = self.conv_layers[0].conv, self.conv_layers[0].layer_norm
         bias = conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias
         affine = torch.cat([conv.weight[:, 0], bias[:, None]], dim=1).double()
@@ -119,6 +148,7 @@ class _ConvStack(torch.autograd.Function):
         ctx: Any,
         geometry: FrameGeometry,
         frames: int,
+        keep: bool,
         design: Tensor,
         weight: Tensor,
         bias: Tensor,
@@ -130,6 +160,7 @@ class _ConvStack(torch.autograd.Function):
             ctx: For the backward pass.
             geometry: Kernels and strides.
             frames: Rows of the last layer, of all slots together.
+            keep: Whether there will be a backward pass.
             design: (N, k) samples of each row of the first layer, all slots one after the other, and a few rows more.
             weight: (B or 1, k, D) first layer with its normalisation, per utterance or for all.
             bias: (B or 1, D).
@@ -150,7 +181,7 @@ class _ConvStack(torch.autograd.Function):
                 rows = layer.rows(low, high)
                 x = layers[index - 1].activate(outputs[-1][rows]) if index else F.gelu(first(rows))
                 layer.convolve(x, output[low:high])
-            outputs = [*outputs, output] if any(ctx.needs_input_grad) else [output]
+            outputs = [*outputs, output] if keep else [output]
         ctx.first, ctx.layers, ctx.outputs = first, layers, outputs
         return layers[-1].activate(outputs[-1][:size])
 
@@ -177,7 +208,7 @@ class _ConvStack(torch.autograd.Function):
                     else:
                         first.backward(torch.ops.aten.gelu_backward(dx, normed[: len(dx)]), own)
                 upper = lower[: len(upper) * layer.stride]
-        return None, None, *first.gradients, *(gradient for layer in layers for gradient in layer.gradients)
+        return None, None, None, *first.gradients, *(gradient for layer in layers for gradient in layer.gradients)
 
 
 class _First:

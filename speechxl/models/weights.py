@@ -2,8 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from pickle import UnpicklingError
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
+from torch import nn
 from transformers import (
     PreTrainedModel,
     Wav2Vec2Config,
@@ -22,7 +22,7 @@ from transformers import (
 )
 from transformers.utils import cached_file
 
-from speechxl.config import Dropout, Preset
+from speechxl.config import PRESETS, Dropout, Preset
 from speechxl.errors import InputError
 from speechxl.files import replace_file, write_text
 from speechxl.models.dropout import Dropout as DropoutModule
@@ -50,37 +50,43 @@ class Card:
     vocabulary: str | None = None
     """Hash of its vocabulary."""
     preset: str | None = None
-    """What the encoder was first made from."""
+    """What the encoder was first made from, or the published model it is nearest to."""
 
 
 def new_pretraining_model(preset: Preset) -> Wav2Vec2ForPreTraining:
     """A model with random weights (initialised as `transformers` does, which follows fairseq)."""
-    return _with_encoder(Wav2Vec2ForPreTraining(_config(preset)))
+    return with_encoder(Wav2Vec2ForPreTraining(configuration(preset)))
 
 
 def new_ctc_model(preset: Preset, vocabulary: Vocabulary) -> Wav2Vec2ForCTC:
     """A CTC model with random weights."""
-    return _with_encoder(Wav2Vec2ForCTC(_with_vocabulary(_config(preset), vocabulary)))
+    return with_encoder(Wav2Vec2ForCTC(_with_vocabulary(configuration(preset), vocabulary)))
 
 
-def load_pretraining_model(source: str, *, reinit_quantizer: bool = False) -> Wav2Vec2ForPreTraining:
+def load_pretraining_model(
+    source: str, dropout: Dropout = Dropout(), *, reinit_quantizer: bool = False
+) -> tuple[Wav2Vec2ForPreTraining, bool]:
     """A pretrained model with its quantizer, to go on with.
 
     Args:
         source: Model folder, or name on the hub.
+        dropout: Changes to its regularisation.
         reinit_quantizer: Whether a quantizer and heads that are missing are drawn at random.
+
+    Returns:
+        The model, and whether its quantizer is new.
 
     Raises:
         InputError: If the folder has no quantizer, as after fine-tuning.
     """
-    model, missing = _load(Wav2Vec2ForPreTraining, source, {})
+    model, missing = _load(Wav2Vec2ForPreTraining, source, _given_dropout(dropout))
     if (lost := [name for name in missing if name.startswith(_QUANTIZER)]) and not reinit_quantizer:
         raise InputError(
             f"{source}: no weights for {', '.join(lost[:3])}{' ...' if len(lost) > 3 else ''}; fine-tuned checkpoints lack "
             "the quantizer that pretraining goes on with. Start from the pretrained checkpoint, or draw a new one with "
             "--reinit_quantizer true."
         )
-    return model
+    return model, bool(lost)
 
 
 def load_ctc_model(source: str) -> tuple[Wav2Vec2ForCTC, Vocabulary, Card]:
@@ -89,8 +95,7 @@ def load_ctc_model(source: str) -> tuple[Wav2Vec2ForCTC, Vocabulary, Card]:
     Raises:
         InputError: If the folder has no CTC head or vocabulary, or they do not fit.
     """
-    config = _read_config(source)
-    vocabulary = read_vocabulary(source, config)
+    vocabulary = read_vocabulary(source)
     model, missing = _load(Wav2Vec2ForCTC, source, {})
     if any(name.startswith("lm_head") for name in missing):
         raise InputError(
@@ -112,16 +117,15 @@ def load_ctc_model(source: str) -> tuple[Wav2Vec2ForCTC, Vocabulary, Card]:
 
 def load_encoder_for_ctc(source: str, vocabulary: Vocabulary, dropout: Dropout) -> Wav2Vec2ForCTC:
     """Any wav2vec2-family checkpoint with a CTC head for ``vocabulary``, kept where it was trained for exactly that."""
-    config = _read_config(source)
-    changes = {name: value for name, value in _dropout_fields(dropout).items() if value is not None}
-    same = False
-    if config.get("architectures") == ["Wav2Vec2ForCTC"]:
-        same = read_vocabulary(source, config) == vocabulary
-    model, _ = _load(
-        Wav2Vec2ForCTC, source, {**changes, "vocab_size": len(vocabulary), "pad_token_id": vocabulary.blank}
-    )
-    if not same:
-        model.lm_head.reset_parameters()
+    changes = _given_dropout(dropout) | {"vocab_size": len(vocabulary), "pad_token_id": vocabulary.blank}
+    model, missing = _load(Wav2Vec2ForCTC, source, changes)
+    try:
+        same = read_vocabulary(source) == vocabulary
+    except InputError:  # none, or one for each of several languages
+        same = False
+    if not same or "lm_head.weight" in missing:
+        nn.init.xavier_uniform_(model.lm_head.weight)  # as fairseq's wav2vec2_asr.py
+        nn.init.zeros_(model.lm_head.bias)
     return model
 
 
@@ -160,7 +164,8 @@ def read_card(source: str) -> Card:
     path = cached_file(source, "speechxl.json", _raise_exceptions_for_missing_entries=False)
     if path is not None:
         document = _read_json(Path(path))
-        return Card(**{name: document[name] for name in Card.__dataclass_fields__ if name in document})
+        card = Card(**{name: document[name] for name in Card.__dataclass_fields__ if name in document})
+        return card if card.preset in PRESETS else replace(card, preset=_nearest_preset(config))
     normalise = config.get("feat_extract_norm") == "layer"
     for name in ("preprocessor_config.json", "processor_config.json"):
         path = cached_file(source, name, _raise_exceptions_for_missing_entries=False)
@@ -173,10 +178,17 @@ def read_card(source: str) -> Card:
                 )
             normalise = bool(document.get("do_normalize", normalise))
             break
-    return Card(normalise=normalise)
+    return Card(normalise=normalise, preset=_nearest_preset(config))
 
 
-def read_vocabulary(source: str, config: Mapping[str, Any]) -> Vocabulary:
+def _nearest_preset(config: dict[str, Any]) -> str:
+    """The published model of the same size, else one with the same normalisation."""
+    shape = config.get("hidden_size"), config.get("num_hidden_layers")
+    same = [name for name, preset in PRESETS.items() if (preset.width, preset.layers) == shape]
+    return same[-1] if same else "w2v2-base" if config.get("feat_extract_norm") == "group" else "xls-r-300m"
+
+
+def read_vocabulary(source: str) -> Vocabulary:
     """Symbols of a CTC model, from ``vocab.json`` and the tokenizer's settings.
 
     Raises:
@@ -198,12 +210,15 @@ def read_vocabulary(source: str, config: Mapping[str, Any]) -> Vocabulary:
     settings = _read_json(Path(path)) if path is not None else {}
     phones = settings.get("tokenizer_class") == "Wav2Vec2PhonemeCTCTokenizer"
     delimiter = settings.get("word_delimiter_token", "|")
-    return Vocabulary(
-        tuple(ordered), config.get("pad_token_id") or 0, delimiter if delimiter in symbols and not phones else None
-    )
+    path = cached_file(source, "config.json", _raise_exceptions_for_missing_entries=False)
+    blank = _read_json(Path(path)).get("pad_token_id") if path is not None else None
+    if blank is None:
+        blank = next((symbols[name] for name in (settings.get("pad_token"), "[PAD]", "<pad>") if name in symbols), 0)
+    return Vocabulary(tuple(ordered), blank, delimiter if delimiter in symbols and not phones else None)
 
 
-def _config(preset: Preset) -> Wav2Vec2Config:
+def configuration(preset: Preset) -> Wav2Vec2Config:
+    """A preset in the words of `transformers`."""
     dropout: dict[str, Any] = {**_dropout_fields(preset.dropout)}
     return Wav2Vec2Config(
         hidden_size=preset.width,
@@ -215,7 +230,7 @@ def _config(preset: Preset) -> Wav2Vec2Config:
         conv_bias=preset.conv_bias,
         do_stable_layer_norm=preset.norm_first,
         proj_codevector_dim=preset.final_dim,
-        codevector_dim=preset.code_dim or preset.final_dim,
+        codevector_dim=preset.final_dim,
         num_codevectors_per_group=preset.codes,
         feat_quantizer_dropout=preset.feature_dropout,
         final_dropout=0.0,
@@ -239,12 +254,17 @@ def _dropout_fields(dropout: Dropout) -> dict[str, float | None]:
     }
 
 
+def _given_dropout(dropout: Dropout) -> dict[str, float]:
+    """What of it is not None, by the names of `transformers`' configuration."""
+    return {name: value for name, value in _dropout_fields(dropout).items() if value is not None}
+
+
 def _with_vocabulary(config: Wav2Vec2Config, vocabulary: Vocabulary) -> Wav2Vec2Config:
     config.vocab_size, config.pad_token_id = len(vocabulary), vocabulary.blank
     return config
 
 
-def _with_encoder(model: Any) -> Any:
+def with_encoder(model: Any) -> Any:
     """Puts this package's encoder and quantizer in the place of those of `transformers`, with their parameters."""
     config = model.config
     model.wav2vec2 = Encoder(model.wav2vec2)
@@ -274,7 +294,7 @@ def _load(kind: type[PreTrainedModel], source: str, changes: dict[str, Any]) -> 
             f"{source}: config.json and weights do not fit: {', '.join(broken[:3])}"
             f"{f' and {len(broken) - 3} more' if len(broken) > 3 else ''} missing or of another shape."
         )
-    return _with_encoder(model), missing
+    return with_encoder(model), missing
 
 
 def _read_config(source: str) -> dict[str, Any]:

@@ -131,6 +131,15 @@ class Task(lightning.LightningModule):
         draws = [_number(self.seed, self.global_step, layer) / 2**63 for layer in layers]
         return frozenset(layer for layer in layers if draws[layer] < self.layer_drop)
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A run goes on with the learning rate and weight decay that it is given now."""
+        for state in checkpoint["optimizer_states"]:
+            for group in state["param_groups"]:
+                rate = self.lr * self.schedule(checkpoint["global_step"])
+                group.update(lr=rate, initial_lr=self.lr, weight_decay=self.weight_decay)
+        for state in checkpoint["lr_schedulers"]:
+            state["base_lrs"] = [self.lr for _ in state["base_lrs"]]
+
     def configure_optimizers(self) -> Any:
         """AdamW on what is trained."""
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]

@@ -1,6 +1,5 @@
 """Contrastive pretraining of wav2vec 2.0 over any number of languages (Baevski et al. 2020; Conneau et al. 2021, XLSR)."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -21,7 +20,6 @@ class Pretraining(Task):
 
     Args:
         model: `Wav2Vec2ForPreTraining` with this package's encoder and quantizer.
-        languages: What the batches' language numbers stand for.
         mask: Span masks.
         objective: What is minimised.
         training: Arguments of `Task`.
@@ -31,13 +29,12 @@ class Pretraining(Task):
         self,
         model: Any,
         *,
-        languages: Sequence[str],
         mask: Mask,
         objective: Objective,
         **training: Any,
     ) -> None:
         super().__init__(model, **training)
-        self.languages, self.mask, self.objective = list(languages), mask, objective
+        self.mask, self.objective = mask, objective
         self.encoder: Any = model.wav2vec2
 
     @property
@@ -123,13 +120,18 @@ class Pretraining(Task):
             at the mask, so that the device is not waited for.
         """
         counts = mask.sum(1)
-        if mask.device.type == "cpu":
-            most = int(counts.max())
-        else:
-            spans = max(self.mask.min_spans, int(self.mask.prob * mask.shape[1] / self.mask.length + 1))
-            most = min(mask.shape[1], spans * self.mask.length)
-        places = mask.byte().argsort(dim=1, descending=True, stable=True)[:, : max(most, 1)]
+        places = mask.byte().argsort(dim=1, descending=True, stable=True)[:, : self._most_masked(mask)]
         return places, torch.arange(places.shape[1], device=mask.device) < counts[:, None], counts
+
+    def _most_masked(self, mask: Tensor) -> int:
+        if mask.device.type == "cpu":
+            return max(1, int(mask.sum(1).max()))
+        return self._bound(mask.shape[1])
+
+    def _bound(self, width: int) -> int:
+        """Frames that masks can cover in an utterance of ``width`` frames."""
+        spans = max(self.mask.min_spans, int(self.mask.prob * width / self.mask.length + 1))
+        return min(width, spans * self.mask.length)
 
     def _quantize(self, features: Tensor, keys: Tensor) -> Quantized:
         """Quantizes (B, M, Dc); with Gumbel noise while training."""

@@ -53,8 +53,8 @@ class Recognition(Task):
 
     @property
     def skips_parameters(self) -> bool:
-        """While the encoder is frozen, too."""
-        return super().skips_parameters or self.freeze_encoder > 0
+        """While the encoder is frozen, too, and the mask embedding where nothing is masked."""
+        return super().skips_parameters or self.freeze_encoder > 0 or not self.augment.time_prob
 
     def logits(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(B, F, V) scores of the symbols and (B,) frames."""

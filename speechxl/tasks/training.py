@@ -23,19 +23,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from speechxl.data.datamodule import SpeechData
-from speechxl.errors import InputError
+from speechxl.errors import InputError, Interrupted
 from speechxl.files import replace_file, write_text
 from speechxl.heap import keep_heap
+from speechxl.models.device import choose_device
 from speechxl.shapes import SAMPLE_RATE
 from speechxl.tasks.base import Task
 
 log = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.ckpt"
 METRICS = "metrics.csv"
-
-
-class Interrupted(Exception):
-    """A signal asked the run to end; it was saved first."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,8 @@ def fit(
     callbacks: list[Callback] = [_Measures(out / METRICS, schedule), _Checkpoints(checkpoint, schedule)]
     if keep is not None:
         callbacks.insert(0, _Best(keep))
-    several = device != "cpu" and torch.cuda.device_count() > 1
+    device = choose_device(device)
+    several = device == "cuda" and torch.cuda.device_count() > 1
     trainer = lightning.Trainer(
         accelerator=device,
         max_steps=schedule.max_steps,
@@ -103,8 +101,8 @@ def fit(
     )
     try:
         trainer.fit(task, data, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
-    except SIGTERMException:  # it came before the first step, and Lightning's own handler took it
-        raise Interrupted("ended before the first step") from None
+    except (SIGTERMException, SystemExit):  # before the first step, or asked for twice: Lightning's own way out
+        raise Interrupted("ended at once, without saving; continue from the last checkpoint with --resume") from None
 
 
 def checkpoint_step(checkpoint: Path) -> int:
@@ -157,13 +155,28 @@ class _Checkpoints(Callback):
         del pl_module, batch
         if batch_idx % self.schedule.accumulate:
             return
-        if self.signal is not None:
+        if self._is_asked(trainer):
             self._save(trainer)
             raise Interrupted(
                 f"saved at step {trainer.global_step} of {self.schedule.max_steps}; continue with --resume"
             )
         if trainer.global_step % self.schedule.save_every == 0 and trainer.global_step > self.saved:
             self._save(trainer)
+
+    def _is_asked(self, trainer: lightning.Trainer) -> bool:
+        """Whether to end; several processes agree on it, at the steps at which they log."""
+        if trainer.world_size == 1:
+            return self.signal is not None
+        if trainer.global_step % self.schedule.log_every:
+            return False
+        return trainer.strategy.reduce_boolean_decision(self.signal is not None, all=False)
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: object, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """Ends with an evaluation, whatever the rhythm of evaluations is."""
+        del pl_module, outputs, batch, batch_idx
+        trainer.should_stop = trainer.global_step >= self.schedule.max_steps
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         del pl_module
@@ -172,6 +185,15 @@ class _Checkpoints(Callback):
 
     def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
         del trainer, pl_module, stage
+        self._restore()
+
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        del trainer, pl_module, exception
+        self._restore()
+
+    def _restore(self) -> None:
         for number, handler in self.handlers.items():
             signal.signal(number, handler)
 
@@ -271,6 +293,12 @@ class _Measures(Callback):
 
     def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
         del trainer, pl_module, stage
+        self.progress.stop()
+
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        del trainer, pl_module, exception
         self.progress.stop()
 
     def _write(self, trainer: lightning.Trainer, values: dict[str, float]) -> None:

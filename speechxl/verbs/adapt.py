@@ -1,10 +1,9 @@
 """`speechxl adapt`: continued pretraining of an existing model on a new language."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from speechxl.config import PRESETS, Contrast, Data, Mask, Optim, Watch, settle
+from speechxl.config import PRESETS, Contrast, Data, Dropout, Mask, Optim, Watch, settle
 from speechxl.verbs.outcome import Outcome
 
 LR_SHARE = 0.4
@@ -26,6 +25,7 @@ def adapt(
     seed: int = 1,
     resume: bool = False,
     dry_run: bool = False,
+    dropout: Dropout = Dropout(),
     mask: Mask = Mask(),
     contrast: Contrast = Contrast(),
     optim: Optim = Optim(),
@@ -48,35 +48,34 @@ def adapt(
         seed: Of all random draws.
         resume: Continue the run that stands in --out.
         dry_run: Say what would be done, and do nothing.
+        dropout: Changes to the model's regularisation.
         mask: Span masks.
-        contrast: Objective; the Gumbel temperature stays at the floor of the model's family unless told otherwise.
+        contrast: Objective; the Gumbel temperature starts at its floor, and at 2 if the quantizer is new.
         optim: Optimizer.
         data: Audio.
         watch: Evaluation and checkpoints.
     """
     import torch
 
-    from speechxl.config import Dropout
     from speechxl.models.weights import load_pretraining_model, read_card
-    from speechxl.verbs.contrastive import read_speech, resolve_optim, run_contrastive
+    from speechxl.verbs.contrastive import read_speech, resolve_data, resolve_optim, run_contrastive
     from speechxl.verbs.training import settings_yaml
 
     torch.manual_seed(seed)
-    source = load_pretraining_model(model, reinit_quantizer=reinit_quantizer)
+    source, fresh = load_pretraining_model(model, dropout, reinit_quantizer=reinit_quantizer)
     card = read_card(model)
-    preset = card.preset or ("w2v2-base" if source.config.feat_extract_norm == "group" else "xls-r-300m")
-    shape = PRESETS[preset]
-    objective = settle(contrast, shape, gumbel_start=shape.gumbel_floor)
+    shape = PRESETS[card.preset or "xls-r-300m"]
+    objective = settle(contrast, shape, gumbel_start=2.0 if fresh else shape.gumbel_floor)
     optim = resolve_optim(optim, LR_SHARE * shape.lr)
-    data = replace(data, max_seconds=data.max_seconds or shape.max_seconds)
+    data = resolve_data(data, shape)
     rows, watched = read_speech(train, dev, split, data)
     settings = settings_yaml(
         model=model, train=train, out=out, dev=dev, split=split, reinit_quantizer=reinit_quantizer, max_steps=max_steps,
-        batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, mask=mask, contrast=objective,
-        optim=optim, data=data, watch=watch,
+        batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, dropout=dropout, mask=mask,
+        contrast=objective, optim=optim, data=data, watch=watch,
     )  # fmt: skip
     return run_contrastive(
-        source, rows, watched, replace(card, preset=preset), settings, fresh=reinit_quantizer, out=out, max_steps=max_steps,
+        source, rows, watched, card, settings, fresh=fresh, out=out, max_steps=max_steps,
         batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, resume=resume, dry_run=dry_run,
         dropout=Dropout(layer=source.config.layerdrop), mask=mask, objective=objective, optim=optim, data=data, watch=watch,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from speechxl.config import Data, Dropout, Mask, Objective, Optim, Watch
+from speechxl.config import Data, Dropout, Mask, Objective, Optim, Preset, Watch, fill
 from speechxl.data.datamodule import SpeechData, SpeechDataset
 from speechxl.errors import NothingMatched
 from speechxl.evaluation.codes import code_usage, first_features
@@ -19,7 +19,7 @@ from speechxl.tasks.pretraining import Pretraining
 from speechxl.tasks.schedule import linear_decay
 from speechxl.tasks.training import fit
 from speechxl.verbs.outcome import Outcome
-from speechxl.verbs.training import hours_by_language, open_run, read_rows, schedule, seconds, within
+from speechxl.verbs.training import hours_by_language, open_run, read_rows, schedule, seconds, within, without
 
 log = logging.getLogger(__name__)
 CODEBOOK = "codebook.json"
@@ -28,27 +28,26 @@ _DEV_SECONDS = 300
 
 def resolve_optim(optim: Optim, lr: float) -> Optim:
     """The usual values of pretraining where nothing was asked for."""
-    return replace(
-        optim,
-        lr=optim.lr or lr,
-        warmup=0.08 if optim.warmup is None else optim.warmup,
-        weight_decay=0.01 if optim.weight_decay is None else optim.weight_decay,
-    )
+    return fill(optim, lr=lr, warmup=0.08, weight_decay=0.01)
+
+
+def resolve_data(data: Data, preset: Preset) -> Data:
+    """The preset's lengths where nothing was asked for."""
+    return fill(data, min_seconds=preset.min_seconds, max_seconds=preset.max_seconds)
 
 
 def read_speech(
     train: Sequence[Path], dev: Sequence[Path] | None, split: str | None, data: Data
 ) -> tuple[list[Utterance], list[Utterance]]:
     """Rows to train on, and at most five minutes to watch the loss on."""
-    rows = within(read_rows(train, split, "train"), data.min_seconds, None)
+    rows = within(read_rows(train, split, "train"), data.min_seconds or 0, None)
     try:
         watched = (
             read_rows(dev or train, "all" if split == "all" and dev else None, "dev") if dev or split != "all" else []
         )
     except NothingMatched:
         watched = []
-    names = {row.id for row in rows}
-    watched = [row for row in watched if row.id not in names and row.seconds >= data.min_seconds]
+    watched = [row for row in without(watched, rows) if row.seconds >= (data.min_seconds or 0)]
     every = max(1, round(seconds(watched) / _DEV_SECONDS))
     return rows, watched[::every]
 
@@ -123,7 +122,6 @@ def run_contrastive(
     )
     task = Pretraining(
         model,
-        languages=languages,
         mask=mask,
         objective=objective,
         seed=seed,

@@ -68,7 +68,7 @@ def demo(*, out: Path = Path("demo"), seed: int = 1, overwrite: bool = False) ->
     )  # fmt: skip
     log.info("5/6 evaluating, beside a model of the same shape that learned nothing")
     torch.manual_seed(seed)
-    vocabulary = read_vocabulary(str(out / "model"), {})
+    vocabulary = read_vocabulary(str(out / "model"))
     card = Card(normalise=True, preset="tiny", units="char", column="text", vocabulary=vocabulary.hash)
     save_model(out / "untrained", new_ctc_model(PRESETS["tiny"], vocabulary), card, vocabulary)
     scores = {

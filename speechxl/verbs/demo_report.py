@@ -56,7 +56,8 @@ def _scores(scores: dict[str, dict[str, Any]]) -> Section:
             low, high = score["intervals"][measure]
             cells.append(f"{score[measure]:.3f} ({low:.3f} to {high:.3f})")
         table.append([label, *cells, f"{score['empty']:.2f}"])
-    return Section("Error rates on dev", "With 95 % bootstrap intervals over utterances.", table)
+    text = "With 95 % bootstrap intervals over utterances. The best of the evaluations during training was chosen on the same set."
+    return Section("Error rates on dev", text, table)
 
 
 def _curves(out: Path) -> Section:
@@ -75,7 +76,7 @@ def _curves(out: Path) -> Section:
         curves({"training": runs["model"]["loss_per_symbol"]}, xlabel="step", ylabel="CTC loss per symbol (nats)"),
         curves({"dev": runs["model"]["dev_cer"]}, xlabel="step", ylabel="character error rate"),
     ]
-    return Section("Learning curves", "Chance accuracy of the contrastive task is 0.01.", figures=figures)
+    return Section("Learning curves", "Guessing finds one in 101 in long utterances, and more in short ones, whose distractors repeat.", figures=figures)
 
 
 def _codes(out: Path) -> Section:

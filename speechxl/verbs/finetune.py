@@ -39,7 +39,7 @@ def finetune(
     Args:
         model: Model folder, or name on the hub such as facebook/wav2vec2-xls-r-300m.
         train: Manifests, or folders of recordings with their texts in files of the same name.
-        out: Folder for the model; it holds the best model by error rate on dev.
+        out: Folder for the model; it holds the best model by error rate on dev, and in dev.tsv those rows.
         dev: Manifests to choose the best model by; by default the dev rows of --train, or a tenth of it.
         split: Rows of --train to use; by default "train", or all rows where there are no splits; "all" for every row.
         preset: Architecture of a model from scratch.
@@ -53,8 +53,9 @@ def finetune(
         seed: Of all random draws.
         resume: Continue the run that stands in --out.
         dry_run: Say what would be done, and do nothing.
-        freeze_extractor: Whether the feature extractor keeps its weights; by default yes, from scratch no.
-        freeze_encoder: Share of the steps in which only the output layer is trained; by default 0.1, from scratch 0.
+        freeze_extractor: Whether the feature extractor keeps its weights; by default yes, from scratch and for tiny no.
+        freeze_encoder: Share of the steps in which only the output layer is trained; by default 0.1, from scratch and
+            for tiny 0.
         architecture: Changes to the preset's size.
         dropout: Changes to the model's regularisation.
         augment: Time and channel masks.
@@ -67,7 +68,7 @@ def finetune(
 
     import torch
 
-    from speechxl.config import PRESETS, resolve
+    from speechxl.config import PRESETS, fill, resolve
     from speechxl.data.datamodule import SpeechData, SpeechDataset
     from speechxl.data.manifest import write_manifest
     from speechxl.errors import InputError
@@ -87,18 +88,12 @@ def finetune(
     column = column or ("text" if units == "char" else "phonemes")
     card = Card(normalise=PRESETS[preset].normalise, preset=preset) if preset else read_card(str(model))
     family = PRESETS[card.preset or "xls-r-300m"]
-    lr = optim.lr or (family.lr if scratch else family.finetune_lr)
-    warmup = 0.1 if optim.warmup is None else optim.warmup
-    weight_decay = optim.weight_decay or 0.0
-    optim = replace(optim, lr=lr, warmup=warmup, weight_decay=weight_decay)
-    augment = replace(
-        augment,
-        time_prob=(0.0 if scratch else 0.75) if augment.time_prob is None else augment.time_prob,
-        channel_prob=(0.0 if scratch else 0.25) if augment.channel_prob is None else augment.channel_prob,
-    )
-    data = replace(data, max_seconds=data.max_seconds or 30.0)
-    freeze_extractor = not scratch if freeze_extractor is None else freeze_extractor
-    freeze_encoder = (0.0 if scratch else 0.1) if freeze_encoder is None else freeze_encoder
+    whole = scratch or family.finetune_whole
+    optim = fill(optim, lr=family.lr if scratch else family.finetune_lr, warmup=0.1, weight_decay=0.0)
+    augment = fill(augment, time_prob=0.0 if whole else 0.75, channel_prob=0.0 if whole else 0.25)
+    data = fill(data, min_seconds=0.1, max_seconds=30.0)
+    freeze_extractor = not whole if freeze_extractor is None else freeze_extractor
+    freeze_encoder = (0.0 if whole else 0.1) if freeze_encoder is None else freeze_encoder
     corpus = labelled.read(train, dev, split, units, column, vocabulary, data, seed)
     settings = settings_yaml(
         model=model, train=train, out=out, dev=dev, split=split, preset=preset, units=units, column=column,
@@ -122,6 +117,7 @@ def finetune(
     if dry_run:
         return Outcome(document, labelled.summary(document))
     open_run(out, settings, resume=resume)
+    write_manifest(out / "dev.tsv", corpus.dev)
     if corpus.infeasible:
         write_manifest(out / "dropped.tsv", corpus.infeasible)
     task = Recognition(
@@ -132,9 +128,9 @@ def finetune(
         freeze_encoder=round(freeze_encoder * max_steps),
         samples=watch.samples,
         seed=seed,
-        lr=lr,
-        schedule=partial(tri_stage, total=max_steps, rise=warmup),
-        weight_decay=weight_decay,
+        lr=optim.lr or 0.0,
+        schedule=partial(tri_stage, total=max_steps, rise=optim.warmup or 0.0),
+        weight_decay=optim.weight_decay or 0.0,
         eps=1e-8,
         clip=optim.clip,
         layer_drop=network.config.layerdrop,

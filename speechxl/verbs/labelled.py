@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from speechxl.models.frames import FrameGeometry
 from speechxl.objectives.ctc import frames_needed
 from speechxl.shapes import SAMPLE_RATE, Utterance
 from speechxl.text import UnknownSymbol, Vocabulary, normalise
-from speechxl.verbs.training import hold_out, hours_by_language, read_rows, seconds, unique, within
+from speechxl.verbs.training import hold_out, hours_by_language, read_rows, seconds, within, without
 
 log = logging.getLogger(__name__)
 
@@ -86,13 +86,15 @@ def read(
     Raises:
         InputError: If no usable utterance is left, or a training text holds a symbol that a given vocabulary lacks.
     """
-    rows = _with_target(within(read_rows(train, split, "train"), data.min_seconds, data.max_seconds), column, train)
+    rows = _with_target(
+        within(read_rows(train, split, "train"), data.min_seconds or 0, data.max_seconds), column, train
+    )
     held = _dev_rows(train, dev, split, column)
     if not held:
         rows, held = hold_out(rows, seed)
         log.info("no dev rows: %d utterances, a tenth of the training rows, are held out", len(held))
-    names = {row.id for row in rows}
-    held = [row for row in held if row.id not in names]
+    elif not (held := without(held, rows)):
+        raise InputError("Every dev row is a training row as well; name other recordings with --dev.")
     symbols = (
         read_symbols(vocabulary, units)
         if vocabulary
@@ -125,7 +127,8 @@ def read_symbols(path: Path, units: str) -> Vocabulary:
 
     folder = path if path.is_dir() else path.parent
     if path.is_dir() or path.name == "vocab.json":
-        return read_vocabulary(str(folder), {})
+        found = read_vocabulary(str(folder))
+        return replace(found, delimiter=found.delimiter if units == "char" else None)
     try:
         symbols = [normalise(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
@@ -154,7 +157,10 @@ def _dev_rows(train: Sequence[Path], dev: Sequence[Path] | None, split: str | No
         if dev:
             raise
         return []
-    return unique(row for row in rows if target(row, column))
+    named = [row for row in rows if target(row, column)]
+    if dev and not named:
+        raise InputError(f"{', '.join(map(str, dev))}: column {column!r} is empty in all dev rows.")
+    return named
 
 
 def _report_unseen(rows: Sequence[Utterance], column: str, vocabulary: Vocabulary) -> None:

@@ -1,6 +1,5 @@
 """`speechxl pretrain`: self-supervised pretraining from scratch."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -56,13 +55,13 @@ def pretrain(
     import torch
 
     from speechxl.models.weights import Card, new_pretraining_model
-    from speechxl.verbs.contrastive import read_speech, resolve_optim, run_contrastive
+    from speechxl.verbs.contrastive import read_speech, resolve_data, resolve_optim, run_contrastive
     from speechxl.verbs.training import settings_yaml
 
     shape = resolve(preset, architecture, dropout)
     objective = settle(contrast, shape, gumbel_start=2.0)
     optim = resolve_optim(optim, shape.lr)
-    data = replace(data, max_seconds=data.max_seconds or shape.max_seconds)
+    data = resolve_data(data, shape)
     rows, watched = read_speech(train, dev, split, data)
     settings = settings_yaml(
         train=train, out=out, dev=dev, split=split, preset=preset, max_steps=max_steps, batch_seconds=batch_seconds,

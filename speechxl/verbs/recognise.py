@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from speechxl.data.audio import AudioError, read_utterance
 from speechxl.decoding.recogniser import Recogniser
 from speechxl.heap import keep_heap
+from speechxl.models.device import choose_device
 from speechxl.models.weights import Card, load_ctc_model
 from speechxl.shapes import SAMPLE_RATE, Hypothesis, Utterance
 
@@ -36,7 +36,7 @@ def load_recogniser(
 ) -> tuple[Recogniser, Card]:
     """A model folder, or a name on the hub, ready for use."""
     keep_heap()
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    device = choose_device(device)
     network, vocabulary, card = load_ctc_model(model)
     recogniser = Recogniser(
         network, vocabulary, normalise=card.normalise, device=device, precision=precision,

@@ -1,13 +1,14 @@
 """What the training verbs share: choosing rows, the output folder, resolved settings."""
 
 import logging
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass, replace
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 
 import yaml
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 from speechxl.config import Watch
 from speechxl.data.audio import AudioError, probe
@@ -32,14 +33,23 @@ def read_rows(paths: Sequence[Path], split: str | None, usual: str) -> list[Utte
         usual: See above.
     """
     rows: list[Utterance] = []
+    found: set[str] = set()
     for path in paths:
-        corpus = read_corpora([path], split if split not in (None, "all") else None)
-        if split is None and any(utterance.split for utterance in corpus):
-            corpus = [utterance for utterance in corpus if utterance.split == usual]
-        rows += corpus
+        corpus = read_corpora([path])
+        splits = {utterance.split for utterance in corpus}
+        found |= splits
+        wanted = split or (usual if splits != {""} else "all")
+        rows += [utterance for utterance in corpus if wanted in ("all", utterance.split)]
     if not rows:
-        raise NothingMatched(f"{', '.join(map(str, paths))}: no row with split {split or usual!r}.")
+        names, there = ", ".join(map(str, paths)), ", ".join(sorted(name or "(none)" for name in found))
+        raise NothingMatched(f"{names}: no row with split {split or usual!r}; there are {there}.")
     return [_with_duration(row) for row in unique(rows)]
+
+
+def without(utterances: Iterable[Utterance], others: Iterable[Utterance]) -> list[Utterance]:
+    """Utterances that are not stretches of audio that others are, too."""
+    taken = {(normpath(other.path), other.start) for other in others}
+    return [utterance for utterance in utterances if (normpath(utterance.path), utterance.start) not in taken]
 
 
 def unique(utterances: Iterable[Utterance]) -> list[Utterance]:
@@ -101,7 +111,7 @@ def open_run(out: Path, settings: str, *, resume: bool) -> None:
     Raises:
         InputError: If something stands there and it is not to be continued.
     """
-    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
+    if rank_zero_only.rank > 0:  # type: ignore[attr-defined]
         return  # the first of several processes has done it
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: is a file, a folder was expected.")
@@ -117,6 +127,8 @@ def open_run(out: Path, settings: str, *, resume: bool) -> None:
         changed = [key for key in now if key not in ("max_steps", "watch") and before.get(key) != now[key]]
         if changed and (out / CHECKPOINT).exists():
             log.warning("continuing with other settings than before: %s", ", ".join(changed))
+        for rest in out.glob(".*.part"):  # of a write that was killed
+            rest.unlink()
     write_text(out / SETTINGS, settings)
 
 

@@ -48,3 +48,8 @@ def test_ranks_share_an_epoch_evenly():
     ranks = [EpochBatches(DURATIONS, 40.0, 3, rank=rank, world=3).epoch(0) for rank in range(3)]
     assert len({len(batches) for batches in ranks}) == 1
     assert set(itertools.chain(*itertools.chain(*ranks))) == set(range(500))
+
+
+def test_every_rank_gets_a_batch_where_there_are_fewer_batches_than_ranks():
+    ranks = [EpochBatches(np.ones(3), 3.0, 1, rank=rank, world=8).epoch(0) for rank in range(8)]
+    assert [len(batches) for batches in ranks] == [1] * 8

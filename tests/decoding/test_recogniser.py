@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from speechxl.decoding.recogniser import Recogniser, windows
 from speechxl.models.frames import FrameGeometry
+from speechxl.models.weights import new_ctc_model
+from tests.conftest import small_preset
 
 GEOMETRY = FrameGeometry()
 
@@ -38,15 +42,15 @@ def noise(seconds, seed=0):
     return np.random.default_rng(seed).normal(size=int(seconds * 16_000)).astype(np.float32)
 
 
-def test_windows_give_the_logits_of_the_whole_where_the_encoder_looks_no_further_than_the_context(
-    ctc_model, vocabulary
-):
+def test_windows_give_the_logits_of_the_whole_where_the_encoder_looks_no_further_than_the_context(norm, vocabulary):
+    torch.manual_seed(0)
+    ctc_model = new_ctc_model(replace(small_preset(), extractor_norm=norm, conv_bias=norm == "layer"), vocabulary)
     del ctc_model.wav2vec2.encoder.layers[:]  # what remains sees 64 frames to each side
-    whole = recogniser(ctc_model, vocabulary, window_seconds=100).logits([noise(20)])[0]
+    louder = noise(20) * np.linspace(0.1, 3, 320_000, dtype=np.float32)
+    whole = recogniser(ctc_model, vocabulary, window_seconds=100).logits([louder])[0]
     for window_seconds in (1.0, 2.7, 6.0):
-        cut = recogniser(ctc_model, vocabulary, window_seconds=window_seconds, context_seconds=1.3).logits([noise(20)])[
-            0
-        ]
+        cutting = recogniser(ctc_model, vocabulary, window_seconds=window_seconds, context_seconds=1.3)
+        cut = cutting.logits([noise(2), louder])[1]
         assert len(cut) == GEOMETRY.num_frames(20 * 16_000)
         torch.testing.assert_close(cut, whole, atol=1e-4, rtol=0)
 

@@ -89,12 +89,32 @@ def test_a_common_mode_far_above_the_signal_does_not_hurt_the_folded_statistics(
     assert ours <= max(2 * theirs, torch.tensor(1e-4))
 
 
-def test_nothing_is_kept_without_gradients(norm):
+def test_nothing_is_kept_without_gradients(norm, monkeypatch):
     _, own = pair(FrameGeometry(), norm)
     waveform = torch.randn(1, 4_000)
+    kept = []
+    forward = extractor._ConvStack.forward
+
+    def watched(ctx, *args):
+        output = forward(ctx, *args)
+        kept.append(len(ctx.outputs))
+        return output
+
+    monkeypatch.setattr(extractor._ConvStack, "forward", staticmethod(watched))
     with torch.no_grad():
         assert not own(waveform).requires_grad
-    torch.testing.assert_close(own(waveform), own(waveform).detach())
+    with torch.inference_mode():
+        own(waveform)
+    assert own(waveform).requires_grad
+    assert kept == [1, 1, 6]
+
+
+def test_moments_of_a_recording_make_its_parts_equal_to_the_whole():
+    _, own = pair(FrameGeometry(), "group")
+    waveform = torch.randn(1, 32_000) * torch.linspace(0.1, 3, 32_000)
+    whole, moments = own(waveform), own.moments(waveform)
+    torch.testing.assert_close(own(waveform[:, 16_000:], moments=moments), whole[:, 50:], atol=2e-5, rtol=1e-4)
+    assert not torch.allclose(own(waveform[:, 16_000:]), whole[:, 50:], atol=1e-2)
 
 
 @pytest.mark.parametrize("samples", [400, 401, 719, 720, 1041])

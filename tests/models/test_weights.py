@@ -21,7 +21,7 @@ from transformers import (
 from speechxl.config import PRESETS, Dropout
 from speechxl.errors import InputError
 from speechxl.models.weights import (
-    _config,
+    configuration,
     load_ctc_model,
     load_encoder_for_ctc,
     load_pretraining_model,
@@ -39,7 +39,7 @@ from tests.conftest import NO_DROPOUT, small_preset
 )
 def test_presets_have_the_published_number_of_parameters(preset, parameters):
     with torch.device("meta"):
-        model = Wav2Vec2ForPreTraining(_config(PRESETS[preset]))
+        model = Wav2Vec2ForPreTraining(configuration(PRESETS[preset]))
     assert sum(parameter.numel() for parameter in model.parameters()) == parameters
 
 
@@ -141,7 +141,8 @@ def test_the_head_is_kept_for_exactly_the_same_vocabulary_and_redrawn_for_anothe
 
 
 def test_a_pretrained_model_is_loaded_with_its_quantizer(pretrained_folder, pretraining_model):
-    loaded = load_pretraining_model(str(pretrained_folder))
+    loaded, fresh = load_pretraining_model(str(pretrained_folder))
+    assert not fresh
     for (name, ours), (other, theirs) in zip(
         loaded.state_dict().items(), pretraining_model.state_dict().items(), strict=True
     ):
@@ -152,7 +153,9 @@ def test_a_pretrained_model_is_loaded_with_its_quantizer(pretrained_folder, pret
 def test_a_missing_quantizer_is_an_error_that_offers_a_new_one(ctc_folder):
     with pytest.raises(InputError, match=r"no weights for .*quantizer.*--reinit_quantizer true"):
         load_pretraining_model(str(ctc_folder))
-    assert load_pretraining_model(str(ctc_folder), reinit_quantizer=True).quantizer.codevectors.isfinite().all()
+    model, fresh = load_pretraining_model(str(ctc_folder), reinit_quantizer=True)
+    assert fresh
+    assert model.quantizer.codevectors.isfinite().all()
 
 
 def test_a_bare_encoder_of_transformers_can_be_the_start(tmp_path):

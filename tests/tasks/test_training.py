@@ -133,6 +133,21 @@ def test_a_finished_run_can_be_continued_to_more_steps(corpus, tmp_path):
     assert AtomicCheckpointIO().load_checkpoint(tmp_path / "run" / CHECKPOINT)["global_step"] == 6
 
 
+def test_a_run_goes_on_with_the_learning_rate_that_it_is_given_now(corpus, tmp_path, monkeypatch):
+    run_pretraining(corpus, tmp_path / "run", max_steps=4, optim=Optim(lr=1e-3, warmup=0.0))
+    run_pretraining(corpus, tmp_path / "run", max_steps=8, resume=True, optim=Optim(lr=1e-5, warmup=0.0))
+    rates = {int(step): float(value) for (step, name), value in measures(tmp_path / "run").items() if name == "lr"}
+    assert rates[4] > 1e-4
+    assert 0 < max(rates[step] for step in range(5, 9)) <= 1e-5
+
+
+def test_a_device_that_is_not_there_is_named(corpus, tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(InputError, match="--device cuda: torch finds no CUDA device"):
+        pretrain(train=[corpus], out=tmp_path / "run", preset="tiny", device="cuda", max_steps=1)
+
+
 COMMAND = [
     "--preset", "tiny", "--max_steps", "400", "--batch_seconds", "2", "--device", "cpu", "--architecture.conv_channels", "16",
     "--architecture.layers", "2", "--architecture.width", "32", "--architecture.ffn", "64", "--architecture.heads", "2",
@@ -170,7 +185,11 @@ def test_sigterm_saves_first_and_sigkill_loses_at_most_what_came_after_the_last_
 
 def test_gradients_are_those_of_the_mean_over_all_accumulated_batches(corpus, tmp_path):
     """One batch of everything, and several accumulated, make the same first step."""
-    sure = {"dropout": Dropout(0.0, 0.0, 0.0, 0.0, 0.0), "contrast": Contrast(diversity=0.0), "max_steps": 1}
+    sure = {
+        "dropout": Dropout(0.0, 0.0, 0.0, 0.0, 0.0),
+        "contrast": Contrast(diversity=0.0, code_spread=0.0),
+        "max_steps": 1,
+    }
     seconds = sum(path.stat().st_size for path in corpus.glob("*.wav")) / 32_000
     run_pretraining(corpus, tmp_path / "one", batch_seconds=10 * seconds, **sure)
     import numpy as np

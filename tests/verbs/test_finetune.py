@@ -70,7 +70,7 @@ def test_a_folder_of_recordings_with_texts_is_enough(corpus, tmp_path):
 def test_fine_tuning_from_a_pretrained_folder_keeps_the_extractor(
     corpus, tmp_path, pretrained_folder, pretraining_model
 ):
-    finetune(str(pretrained_folder), train=[corpus], out=tmp_path / "m", **QUICK, optim=Optim(lr=0.1))
+    finetune(str(pretrained_folder), train=[corpus], out=tmp_path / "m", **QUICK, optim=Optim(lr=0.1), freeze_extractor=True)
     model, _, card = load_ctc_model(str(tmp_path / "m"))
     before = pretraining_model.wav2vec2.state_dict()
     for name, parameter in model.wav2vec2.state_dict().items():
@@ -165,3 +165,67 @@ def test_a_training_set_that_is_empty_is_explained(corpus, tmp_path, spoil, opti
     with pytest.raises(InputError, match=message):
         scratch(corpus, tmp_path / "m", **options)
     assert not (tmp_path / "m").exists()
+
+
+def moved(corpus, folder, **fields):
+    """The same rows, with other recordings of the same names."""
+    shutil.copytree(corpus, folder)
+    change(folder, **fields)
+    return folder
+
+
+def test_recordings_of_the_same_name_in_another_folder_are_other_recordings(corpus, tmp_path):
+    other = moved(corpus, tmp_path / "other", split=lambda row: "")
+    outcome = finetune(train=[corpus], dev=[other], out=tmp_path / "m", preset="tiny", architecture=SMALL, **QUICK)
+    assert outcome.document["dev_utterances"] == len(read_manifest(other / "manifest.tsv"))
+    with pytest.raises(InputError, match="Every dev row is a training row as well"):
+        scratch(other, tmp_path / "n", dev=[other])
+
+
+def test_dev_rows_of_one_corpus_are_used_where_another_has_none(corpus, tmp_path):
+    other = moved(corpus, tmp_path / "other", split=lambda row: "train")
+    finetune(train=[other, corpus], out=tmp_path / "m", preset="tiny", architecture=SMALL, **QUICK)
+    held = read_manifest(tmp_path / "m" / "dev.tsv")
+    assert {row.path.parent.name for row in held} == {corpus.name}
+    assert {row.split for row in held} == {"dev"}
+
+
+def test_rows_that_were_held_out_can_be_evaluated(corpus, tmp_path):
+    change(corpus, split=lambda row: "")
+    outcome = scratch(corpus, tmp_path / "m")
+    document = evaluate(str(tmp_path / "m"), [tmp_path / "m" / "dev.tsv"]).document
+    assert document["utterances"] == outcome.document["dev_utterances"] > 0
+    assert document["cer"] == pytest.approx(outcome.document["best"]["error"])
+
+
+def test_the_last_step_is_evaluated_whatever_the_rhythm(corpus, tmp_path):
+    outcome = scratch(corpus, tmp_path / "m", watch=Watch(log_every=1, eval_every=50))
+    assert outcome.document["best"]["step"] == 2
+    assert (tmp_path / "m" / "model.safetensors").exists()
+
+
+def test_a_checkpoint_with_vocabularies_of_several_languages_can_be_the_start(corpus, tmp_path, ctc_folder):
+    (ctc_folder / "vocab.json").write_text(json.dumps({"eng": {"a": 0}, "swh": {"a": 0}}))
+    finetune(str(ctc_folder), train=[corpus], out=tmp_path / "m", **QUICK)
+    (ctc_folder / "vocab.json").unlink()
+    finetune(str(ctc_folder), train=[corpus], out=tmp_path / "n", **QUICK)
+    assert len(load_ctc_model(str(tmp_path / "n"))[1]) == 8
+
+
+def test_a_vocabulary_keeps_its_blank(corpus, tmp_path):
+    path = tmp_path / "vocab.json"
+    path.write_text(json.dumps({symbol: number for number, symbol in enumerate(["|", *"abdlo", "[UNK]", "[PAD]"])}))
+    scratch(corpus, tmp_path / "m", vocabulary=path)
+    vocabulary = load_ctc_model(str(tmp_path / "m"))[1]
+    assert vocabulary.symbols[vocabulary.blank] == "[PAD]"
+    assert vocabulary.decode(vocabulary.encode("ba do")) == "ba do"
+
+
+def test_small_models_are_trained_whole_and_large_ones_are_not(corpus, tmp_path, pretrained_folder):
+    finetune(str(pretrained_folder), train=[corpus], out=tmp_path / "small", **QUICK)
+    (pretrained_folder / "speechxl.json").unlink()
+    finetune(str(pretrained_folder), train=[corpus], out=tmp_path / "large", **QUICK)
+    settings = [yaml.safe_load((tmp_path / name / "config.yaml").read_text()) for name in ("small", "large")]
+    assert [each["freeze_extractor"] for each in settings] == [False, True]
+    assert [each["freeze_encoder"] for each in settings] == [0.0, 0.1]
+    assert [each["augment"]["time_prob"] for each in settings] == [0.0, 0.75]

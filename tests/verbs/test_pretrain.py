@@ -5,14 +5,20 @@ import torch
 import yaml
 from transformers import Wav2Vec2Config, Wav2Vec2ForPreTraining
 
-from speechxl.config import Contrast, Watch
+from speechxl.config import Contrast, Data, Watch
 from speechxl.errors import InputError
 from speechxl.models.weights import load_pretraining_model, read_card
 from speechxl.verbs.adapt import adapt
 from speechxl.verbs.pretrain import pretrain
 from tests.conftest import SMALL
 
-QUICK = {"max_steps": 2, "batch_seconds": 3.0, "device": "cpu", "watch": Watch(log_every=1)}
+QUICK = {
+    "max_steps": 2,
+    "batch_seconds": 3.0,
+    "device": "cpu",
+    "watch": Watch(log_every=1),
+    "data": Data(min_seconds=0.1),
+}
 
 
 def test_a_pretrained_folder_tells_how_languages_use_the_codes(corpus, tmp_path):
@@ -40,7 +46,7 @@ def test_every_family_can_be_pretrained_and_loaded_by_transformers(corpus, tmp_p
 
 def test_bfloat16_trains_float32_weights(corpus, tmp_path):
     pretrain(train=[corpus], out=tmp_path / "m", preset="tiny", architecture=SMALL, precision="bf16", **QUICK)
-    model = load_pretraining_model(str(tmp_path / "m"))
+    model, _ = load_pretraining_model(str(tmp_path / "m"))
     assert all(parameter.dtype == torch.float32 and parameter.isfinite().all() for parameter in model.parameters())
 
 
@@ -51,7 +57,7 @@ def test_continued_pretraining_starts_from_the_weights_at_the_floor_of_the_tempe
     settings = yaml.safe_load((tmp_path / "m" / "config.yaml").read_text())
     assert settings["contrast"]["gumbel_start"] == settings["contrast"]["gumbel_floor"]
     assert settings["optim"]["lr"] == pytest.approx(4e-4)
-    before, after = load_pretraining_model(str(pretrained_folder)), load_pretraining_model(str(tmp_path / "m"))
+    before, after = (load_pretraining_model(str(folder))[0] for folder in (pretrained_folder, tmp_path / "m"))
     for (name, old), new in zip(before.state_dict().items(), after.state_dict().values(), strict=True):
         assert (old - new).abs().max() < 0.01, name
     assert any(not torch.equal(old, new) for old, new in zip(before.parameters(), after.parameters(), strict=True))
@@ -77,11 +83,8 @@ def test_a_fine_tuned_folder_is_refused(corpus, tmp_path, ctc_folder):
 
 
 def test_short_utterances_are_left_out_and_none_left_is_an_error(corpus, tmp_path, caplog):
-    from speechxl.config import Data
-
-    pretrain(train=[corpus], out=tmp_path / "m", preset="tiny", architecture=SMALL, data=Data(min_seconds=0.7), **QUICK)
+    common = QUICK | {"train": [corpus], "preset": "tiny", "architecture": SMALL}
+    pretrain(out=tmp_path / "m", **common | {"data": Data(min_seconds=0.7)})
     assert "utterances left out: not within 0.7 s" in caplog.text
     with pytest.raises(InputError, match="No training utterance is left"):
-        pretrain(
-            train=[corpus], out=tmp_path / "n", preset="tiny", architecture=SMALL, data=Data(min_seconds=60.0), **QUICK
-        )
+        pretrain(out=tmp_path / "n", **common | {"data": Data(min_seconds=60.0)})

@@ -4,7 +4,9 @@ import shutil
 import pytest
 
 from speechxl.cli import main
+from speechxl.data.manifest import write_manifest
 from speechxl.errors import InputError
+from speechxl.shapes import Utterance
 from speechxl.verbs.transcribe import transcribe
 
 
@@ -117,3 +119,16 @@ def test_an_unknown_format_and_no_match_are_explained(ctc_folder, corpus, tmp_pa
 def test_every_file_bad_is_exit_code_4_and_says_why(ctc_folder, tmp_path, capsys):
     assert main(["transcribe", str(ctc_folder), str(tmp_path / "nope.wav")]) == 4
     assert "nope.wav: there is no such file" in capsys.readouterr().err
+
+
+def test_paths_that_go_up_stay_inside_the_output_folder(ctc_folder, corpus, tmp_path):
+    away = corpus.parent / "away"
+    away.mkdir()
+    (away / "a.wav").write_bytes((corpus / "u00.wav").read_bytes())
+    rows = [
+        Utterance(corpus / ".." / "away" / "a.wav", "a"),
+        Utterance(corpus / "u01.wav", "b"),
+    ]
+    write_manifest(corpus / "up.tsv", rows)
+    transcribe(str(ctc_folder), [str(corpus / "up.tsv")], out=tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").rglob("*.txt")} == {"a.txt", "u01.txt"}

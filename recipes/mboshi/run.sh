@@ -1,0 +1,22 @@
+#!/bin/sh
+# The whole recipe: run.sh CORPORA [OUT]. About three hours on 2 cores; what is done already is not done again.
+set -eu
+recipe=$(cd "$(dirname "$0")" && pwd)
+corpora=$1
+out=${2:-mboshi-runs}
+
+python "$recipe/prepare.py" "$corpora" "$out/data"
+speechxl pretrain --config "$recipe/pretrain.yaml" --train "$out/data/speech.tsv" --out "$out/multilingual" --resume
+speechxl adapt "$out/multilingual" --config "$recipe/adapt.yaml" --train "$out/data/mboshi.tsv" --out "$out/continued" --resume
+
+for seed in 1 2; do
+    finetune() {
+        speechxl finetune "$@" --config "$recipe/finetune.yaml" --train "$out/data/mboshi.tsv" --seed "$seed" --resume
+    }
+    finetune --preset tiny --out "$out/scratch-$seed"
+    finetune "$out/multilingual" --out "$out/multilingual-$seed"
+    finetune "$out/continued" --out "$out/continued-$seed"
+    for start in scratch multilingual continued; do
+        speechxl evaluate "$out/$start-$seed" "$out/data/mboshi.tsv" --split dev --json > "$out/$start-$seed.json"
+    done
+done
