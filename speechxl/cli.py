@@ -63,11 +63,24 @@ class _Parser(ArgumentParser):
         near = get_close_matches(word, names, 1) or [
             name for name in names if name.split(".")[-1] == word.split(".")[-1]
         ]
-        return f" (did you mean {near[0]!r}?)" if near else ""
+        if near:
+            return f" (did you mean {near[0]!r}?)"
+        kin = [name for name in names if name.startswith(f"{word.rpartition('.')[0]}.")]
+        return f" (there are {', '.join(kin)})" if kin else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a verb and gives the exit code."""
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return _fail("", "interrupted", INTERRUPTED)
+    except BrokenPipeError:  # whoever reads the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments[:1] in ([], ["-h"], ["--help"]):
         print(_overview())
@@ -96,21 +109,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(verb, error, USAGE)
     except Interrupted as error:
         return _fail(verb, error, INTERRUPTED)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return _fail(verb, f"{error.filename}: {error.strerror}.", USAGE)
     except Exception:
         logging.getLogger("speechxl").exception("unexpected error; please report it with these lines")
         return UNEXPECTED
-    except KeyboardInterrupt:
-        return _fail(verb, "interrupted", INTERRUPTED)
     text = json.dumps(outcome.document, ensure_ascii=False) if settings.json else outcome.text
     if text:
-        print(text)
+        print(text, flush=True)
     return outcome.code
 
 
 def build_parser(verb: str, function: Callable[..., Any]) -> ArgumentParser:
     """Parser of a verb, from the signature and docstring of its function."""
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
-    parser = _Parser(prog=f"speechxl {verb}", description=(function.__doc__ or "").partition("\n")[0], epilog=_CODES)
+    parser = _Parser(
+        prog=f"speechxl {verb}",
+        description=(function.__doc__ or "").partition("\n")[0],
+        epilog=_CODES,
+        allow_abbrev=False,
+    )
     parser.add_argument("--config", action="config", help="YAML file with settings; of several, later ones win.")
     parser.add_argument("--json", action="store_true", help="Print one JSON document.")
     parser.add_argument("--quiet", action="store_true", help="Say only what went wrong.")
@@ -163,11 +183,22 @@ def _one_line(message: str) -> str:
     """A mistake in a few words; a value of the wrong type as place, value and what was expected."""
     key = re.search(r'Parser key "([^"]+)"', message)
     value = re.search(r"(?:Given value: |Got value: )(.*)", message)
-    expected = re.findall(r"Expected an? (?:<class '([\w.]+)'>|([^\n.]+))", message)
+    expected = re.findall(r"Expected an? (.+?)(?:\. Got value.*)?$", message, re.MULTILINE)
+    if key and "does not support item assignment" in message:
+        return f"{key[1].split()[0]} takes a list, in YAML: {key[1].split()[0]}: [corpus/manifest.tsv]"
+    if message.startswith("Unexpected config:"):
+        return f"--config: a mapping of settings was expected, found {message.partition(':')[2].strip() or 'nothing'}."
     if key and value and expected:
-        kinds = [(kind or words).replace("NoneType", "null").strip() for kind, words in expected]
+        kinds = map(_kind, expected)
         return f"{key[1]} is {value[1]!r}, expected {' or '.join(dict.fromkeys(kinds))}."
     return " ".join(line.strip() for line in message.splitlines() if line.strip())
+
+
+def _kind(name: str) -> str:
+    """A type in words."""
+    if "Literal[" in name:
+        return "one of " + ", ".join(re.findall("'([^']*)'", name))
+    return re.sub(r"<class '([\w.]+)'>", r"\1", name).replace("NoneType", "null").strip(" .")
 
 
 def _log_to_stderr(*, quiet: bool) -> None:
@@ -181,7 +212,8 @@ def _log_to_stderr(*, quiet: bool) -> None:
 
 
 def _fail(verb: str, error: object, code: int) -> int:
-    print(f"speechxl {verb}: error: {error}" if code != INTERRUPTED else f"speechxl {verb}: {error}", file=sys.stderr)
+    name = f"speechxl {verb}".strip()
+    print(f"{name}: {error}" if code == INTERRUPTED else f"{name}: error: {error}", file=sys.stderr)
     return code
 
 

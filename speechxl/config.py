@@ -11,6 +11,20 @@ from speechxl.errors import InputError
 Group = TypeVar("Group")
 
 
+def _given(group: Any) -> dict[str, Any]:
+    """Fields that are not None."""
+    return {name: value for name, value in asdict(group).items() if value is not None}
+
+
+def _check_share(name: str, value: float | None) -> None:
+    _check(value is None or 0 <= value < 1, name, value, "from 0 up to 1")
+
+
+def _check(holds: bool, name: str, value: object, expected: str) -> None:
+    if not holds:
+        raise InputError(f"--{name} must be {expected}, got {value}.")
+
+
 @dataclass(frozen=True)
 class Architecture:
     """Size of an encoder trained from scratch; None takes the preset's."""
@@ -25,6 +39,10 @@ class Architecture:
     """Features inside its feed-forward part."""
     heads: int | None = None
     """Attention heads."""
+
+    def __post_init__(self) -> None:
+        for name, value in _given(self).items():
+            _check(value >= 1, f"architecture.{name}", value, "at least 1")
 
 
 @dataclass(frozen=True)
@@ -42,6 +60,10 @@ class Dropout:
     layer: float | None = None
     """Probability that a transformer layer is left out of a step (LayerDrop; Fan et al. 2020)."""
 
+    def __post_init__(self) -> None:
+        for name, value in _given(self).items():
+            _check_share(f"dropout.{name}", value)
+
 
 @dataclass(frozen=True)
 class Mask:
@@ -53,6 +75,11 @@ class Mask:
     """Frames of a span."""
     min_spans: int = 2
     """Spans that every utterance gets."""
+
+    def __post_init__(self) -> None:
+        _check_share("mask.prob", self.prob)
+        _check(self.length >= 1, "mask.length", self.length, "at least 1")
+        _check(self.min_spans >= 1, "mask.min_spans", self.min_spans, "at least 1, or there is nothing to learn")
 
 
 @dataclass(frozen=True)
@@ -67,6 +94,12 @@ class Augment:
     """Like `Mask.prob`, over the encoder's features."""
     channel_length: int = 64
     """Features of a span."""
+
+    def __post_init__(self) -> None:
+        _check_share("augment.time_prob", self.time_prob)
+        _check_share("augment.channel_prob", self.channel_prob)
+        _check(self.time_length >= 1, "augment.time_length", self.time_length, "at least 1")
+        _check(self.channel_length >= 1, "augment.channel_length", self.channel_length, "at least 1")
 
 
 @dataclass(frozen=True)
@@ -125,11 +158,9 @@ class Optim:
     """Batches per optimizer step."""
 
     def __post_init__(self) -> None:
-        _check(self.lr is None or self.lr > 0, "lr", self.lr, "positive")
-        _check(
-            self.warmup is None or 0 <= self.warmup < 1, "warmup", self.warmup, "a share of the steps from 0 up to 1"
-        )
-        _check(self.accumulate >= 1, "accumulate", self.accumulate, "at least 1")
+        _check(self.lr is None or self.lr > 0, "optim.lr", self.lr, "positive")
+        _check_share("optim.warmup", self.warmup)
+        _check(self.accumulate >= 1, "optim.accumulate", self.accumulate, "at least 1")
 
 
 @dataclass(frozen=True)
@@ -142,6 +173,10 @@ class Data:
     """Longer ones are cropped in pretraining and left out in fine-tuning; None: the preset's, or 30."""
     workers: int | None = None
     """Processes that read audio; None: none on a CPU, else as many as feed one accelerator."""
+
+    def __post_init__(self) -> None:
+        for name, value in _given(self).items():
+            _check(value >= 0, f"data.{name}", value, "at least 0")
 
 
 @dataclass(frozen=True)
@@ -156,6 +191,11 @@ class Watch:
     """Steps between checkpoints; None: a twentieth of the run, at most 1000."""
     samples: int = 3
     """Dev utterances whose transcripts are shown at each evaluation."""
+
+    def __post_init__(self) -> None:
+        for name, value in _given(self).items():
+            least = 0 if name == "samples" else 1
+            _check(value >= least, f"watch.{name}", value, f"at least {least}")
 
 
 @dataclass(frozen=True)
@@ -224,7 +264,12 @@ def fill(group: Group, **usual: Any) -> Group:
 def resolve(preset: str, architecture: Architecture, dropout: Dropout) -> Preset:
     """A preset with what was asked for in place of its own values."""
     base = PRESETS[preset]
-    return replace(base, **_given(architecture), dropout=replace(base.dropout, **_given(dropout)))
+    shape = replace(base, **_given(architecture), dropout=replace(base.dropout, **_given(dropout)))
+    _check(
+        shape.width % shape.heads == 0 and shape.width % 16 == 0, "architecture.width", shape.width,
+        f"a multiple of the {shape.heads} heads and of the 16 groups of the convolution over positions",
+    )  # fmt: skip
+    return shape
 
 
 def settle(contrast: Contrast, preset: Preset, *, gumbel_start: float) -> Objective:
@@ -234,11 +279,12 @@ def settle(contrast: Contrast, preset: Preset, *, gumbel_start: float) -> Object
     return Objective(**{"gumbel_start": gumbel_start, **usual, **_given(contrast)})
 
 
-def _given(group: Any) -> dict[str, Any]:
-    """Fields that are not None."""
-    return {name: value for name, value in asdict(group).items() if value is not None}
+def check_run(max_steps: int, batch_seconds: float, freeze_encoder: float | None = None) -> None:
+    """Checks what every training verb has at top level.
 
-
-def _check(holds: bool, name: str, value: object, expected: str) -> None:
-    if not holds:
-        raise InputError(f"{name} must be {expected}, got {value}.")
+    Raises:
+        InputError: With the flag, its value and what is expected.
+    """
+    _check(max_steps >= 1, "max_steps", max_steps, "at least 1")
+    _check(batch_seconds > 0, "batch_seconds", batch_seconds, "a positive number of seconds")
+    _check(freeze_encoder is None or 0 <= freeze_encoder <= 1, "freeze_encoder", freeze_encoder, "from 0 to 1")

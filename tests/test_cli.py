@@ -149,3 +149,66 @@ def test_the_version_is_printed(capsys):
     assert code == 0
     assert out.startswith("speechxl ")
     assert SAMPLE_RATE == 16_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--precision", "fp16"], "precision is 'fp16', expected one of 32, bf16."),
+        (["--preset", "huge"], "preset is 'huge', expected one of tiny, w2v2-base,"),
+        (["--max_step", "1"], "did you mean 'max_steps'?"),
+        (["--optim.learning_rate", "1"], "there are optim.lr, optim.warmup"),
+        (["--batch_seconds", "0"], "--batch_seconds must be a positive number of seconds, got 0"),
+        (["--freeze_encoder", "7"], "--freeze_encoder must be from 0 to 1, got 7"),
+        (["--architecture.heads", "0"], "--architecture.heads must be at least 1, got 0"),
+        (["--architecture.heads", "5"], "--architecture.width must be a multiple of the 5 heads"),
+        (["--dropout.hidden", "3"], "--dropout.hidden must be from 0 up to 1, got 3"),
+        (["--augment.time_prob", "4"], "--augment.time_prob must be from 0 up to 1, got 4"),
+        (["--watch.log_every", "0"], "--watch.log_every must be at least 1, got 0"),
+        (["--data.min_seconds", "-1"], "--data.min_seconds must be at least 0, got -1"),
+        (["--optim.lr", "0"], "--optim.lr must be positive, got 0"),
+    ],
+)
+def test_values_that_make_no_sense_are_named_with_what_is_expected(corpus, capsys, tmp_path, arguments, message):
+    preset = [] if "--preset" in arguments else ["--preset", "tiny"]
+    code, out, err = run(capsys, "finetune", *preset, "--train", corpus, "--out", tmp_path / "m", *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("train: small.tsv\n", "train takes a list, in YAML: train: [corpus/manifest.tsv]"),
+        ("", "a mapping of settings was expected"),
+    ],
+)
+def test_a_configuration_of_the_wrong_shape_is_explained(capsys, tmp_path, text, message):
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    code, _, err = run(capsys, "finetune", "--config", path, "--out", tmp_path / "m")
+    assert code == 2
+    assert message in err
+
+
+def test_an_output_that_cannot_be_written_is_a_usage_error(corpus, capsys):
+    code, _, err = run(capsys, "prepare", "folder", corpus, "/proc/nowhere")
+    assert code == 2
+    assert err.splitlines()[-1].startswith("speechxl prepare: error: /proc/nowhere")
+
+
+@pytest.mark.parametrize("moment", ["import_module", "build_parser"])
+def test_an_interruption_during_the_start_is_no_traceback(capsys, monkeypatch, moment):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"speechxl.cli.{moment}", interrupted)
+    assert run(capsys, "demo") == (130, "", "speechxl: interrupted\n")
+
+
+def test_a_reader_that_goes_away_is_no_error(corpus):
+    command = f"{sys.executable} -m speechxl validate {corpus} | true; echo ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert result.stdout == "0\n"
+    assert "Traceback" not in result.stderr

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from speechxl.data.audio import AudioError, probe, read_utterance
-from speechxl.data.languages import language_fault
+from speechxl.data.languages import language_fault, retired
 from speechxl.shapes import SAMPLE_RATE, Utterance
 from speechxl.text import normalise
 
@@ -22,6 +22,7 @@ ERRORS = {
 }
 """Classes that make an utterance unusable."""
 WARNINGS = {
+    "retired_language": "the language's code was withdrawn from ISO 639-3",
     "duplicate": "the same audio stands in another row",
     "speaker_in_splits": "the speaker occurs in several splits",
     "duplicate_text": "the same text stands in another split",
@@ -74,6 +75,8 @@ def check(
         yield from _text_faults(replace(utterance, duration=duration), has_text, frames, frames_needed)
         if utterance.language and (wrong := language_fault(utterance.language)):
             yield _finding("unknown_language", utterance, wrong)
+        elif utterance.language and (advice := retired(utterance.language)):
+            yield _finding("retired_language", utterance, advice)
     yield from _split_faults(utterances)
 
 

@@ -1,6 +1,7 @@
 """From utterances to batches of tensors, for training and evaluation."""
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,9 +12,12 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
-from speechxl.data.audio import read_utterance, standardise
+from speechxl.data.audio import AudioError, read_utterance, standardise
 from speechxl.data.batching import EpochBatches
+from speechxl.errors import InputError
 from speechxl.shapes import SAMPLE_RATE, Batch, Targets, Utterance
+
+log = logging.getLogger(__name__)
 
 
 class SpeechDataset(Dataset):
@@ -45,6 +49,8 @@ class SpeechDataset(Dataset):
             max_seconds,
             encode,
         )
+        self.damaged: set[str] = set()
+        """Ids of utterances that were passed over, in this process."""
         self.numbers = {language: number for number, language in enumerate(languages)}
 
     def __len__(self) -> int:
@@ -52,15 +58,26 @@ class SpeechDataset(Dataset):
 
     def __getitem__(self, place: tuple[int, int]) -> tuple[Utterance, int, np.ndarray]:
         epoch, index = place
-        utterance = self.utterances[index]
+        utterance, waveform = self._readable(index)
         key = draw_key(self.seed, epoch, utterance.id)
-        waveform = read_utterance(utterance)
         if self.normalise:
             waveform = standardise(waveform)
         if self.max_seconds is not None and (surplus := len(waveform) - int(self.max_seconds * SAMPLE_RATE)) > 0:
             first = key % (surplus + 1)
             waveform = waveform[first : first + int(self.max_seconds * SAMPLE_RATE)]
         return utterance, key, waveform
+
+    def _readable(self, index: int) -> tuple[Utterance, np.ndarray]:
+        """An utterance, or the next one whose recording can be decoded, so that damaged ones do not end a long run."""
+        for turn in range(len(self.utterances)):
+            utterance = self.utterances[(index + turn) % len(self.utterances)]
+            try:
+                return utterance, read_utterance(utterance)
+            except AudioError as error:
+                if utterance.id not in self.damaged:
+                    self.damaged.add(utterance.id)
+                    log.warning("passed over: %s", error)
+        raise InputError("No recording can be decoded; speechxl validate says what is wrong with each.")
 
     def collate(self, items: list[tuple[Utterance, int, np.ndarray]]) -> Batch:
         """A batch, padded with zeros."""
@@ -104,6 +121,11 @@ class SpeechData(lightning.LightningDataModule):
         super().__init__()
         self.train, self.dev, self.batch_seconds = train, dev, batch_seconds
         self.workers = workers if workers is not None else default_workers()
+
+    @property
+    def damaged(self) -> set[str]:
+        """Ids of utterances that were passed over, in this process."""
+        return self.train.damaged | (self.dev.damaged if self.dev is not None else set())
 
     def train_dataloader(self) -> DataLoader:
         """Endless batches."""

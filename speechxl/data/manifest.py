@@ -6,6 +6,7 @@ relative to the manifest.
 
 import gzip
 import json
+import logging
 import os
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,7 @@ from speechxl.errors import InputError
 from speechxl.files import write_text
 from speechxl.shapes import Utterance
 
+log = logging.getLogger(__name__)
 COLUMNS = ("path", "duration_s", "language", "speaker", "split", "text", "label")
 """Columns that are always written."""
 OPTIONAL = ("id", "start_s", "phonemes")
@@ -127,15 +129,22 @@ def _read_text(path: Path) -> str:
 def _read_table(path: Path, text: str) -> Iterator[tuple[str, dict[str, str] | Fault]]:
     lines = text.split("\n")
     header = [name.strip() for name in lines[0].split("\t")]
+    known = [*COLUMNS, *OPTIONAL]
+    absent = [name for name in known if name not in header]
+    near = [
+        f"column {name!r} may be meant to be {match[0]!r}"
+        for name in header
+        if name not in known and (match := get_close_matches(name, absent, 1))
+    ]
     if "path" not in header:
-        known = [*COLUMNS, *OPTIONAL]
-        near = [
-            f"{name!r} may be meant to be {match[0]!r}"
-            for name in header
-            if (match := get_close_matches(name, known, 1))
-        ]
-        hint = f"{'; '.join(near)}." if near else f"The columns are {', '.join(COLUMNS)}; only path is required."
+        hint = f"The columns are {', '.join(COLUMNS)}, separated by tabs; only path is required."
+        if "," in lines[0] or ";" in lines[0]:
+            hint = "Fields are separated by tabs; other tables become a manifest with speechxl prepare csv."
+        elif len(header) > 1 and any(name in header for name in known) and near:
+            hint = f"{'; '.join(near)}."
         raise InputError(f"{path}:1: no column 'path' in the header line {lines[0][:80]!r}. {hint}")
+    for guess in near:
+        log.warning("%s:1: %s; it is carried along unread", path, guess)
     if len(set(header)) < len(header):
         raise InputError(f"{path}:1: a column stands twice in the header: {', '.join(header)}.")
     for number, line in enumerate(lines[1:], start=2):

@@ -95,6 +95,7 @@ def load_ctc_model(source: str) -> tuple[Wav2Vec2ForCTC, Vocabulary, Card]:
     Raises:
         InputError: If the folder has no CTC head or vocabulary, or they do not fit.
     """
+    _read_config(source)
     vocabulary = read_vocabulary(source)
     model, missing = _load(Wav2Vec2ForCTC, source, {})
     if any(name.startswith("lm_head") for name in missing):
@@ -283,7 +284,12 @@ def _load(kind: type[PreTrainedModel], source: str, changes: dict[str, Any]) -> 
         loaded: Any = kind.from_pretrained(
             source, output_loading_info=True, ignore_mismatched_sizes=True, dtype=torch.float32, **changes
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
+    except UnpicklingError:
+        raise InputError(
+            f"{source}: the weights are a pickle that holds more than tensors, which could run code when it is read; "
+            "ask for model.safetensors, or convert it where you trust it."
+        ) from None
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{source}: the weights cannot be read: {str(error).splitlines()[0]}") from None
     model, report = loaded
     missing = sorted(name for name in report["missing_keys"] if not name.endswith("masked_spec_embed"))
@@ -316,7 +322,7 @@ def _read_config(source: str) -> dict[str, Any]:
             "vocab.json) to a folder and name that."
         ) from None
     if path is None:
-        raise InputError(f"{source}: no config.json in this folder; it is not a model folder of transformers.")
+        raise InputError(f"{source}: no config.json there; it is not a model folder of transformers.")
     config = _read_json(Path(path))
     if config.get("model_type") != "wav2vec2":
         raise InputError(

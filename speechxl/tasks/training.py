@@ -110,6 +110,19 @@ def checkpoint_step(checkpoint: Path) -> int:
     return int(AtomicCheckpointIO().load_checkpoint(checkpoint)["global_step"])
 
 
+def other_shape(checkpoint: Path, model: torch.nn.Module) -> str:
+    """First parameter that a checkpoint's model has otherwise than ``model``; empty if they fit."""
+    state = AtomicCheckpointIO().load_checkpoint(checkpoint)["state_dict"]
+    there = {
+        name.removeprefix("model."): tuple(value.shape) for name, value in state.items() if name.startswith("model.")
+    }
+    here = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    for name in sorted(there.keys() | here.keys()):
+        if there.get(name) != here.get(name):
+            return f"{name} is {there.get(name, 'absent')} there and {here.get(name, 'absent')} now"
+    return ""
+
+
 class AtomicCheckpointIO(TorchCheckpointIO):
     """A checkpoint is there whole or not at all; nothing in it is executed when it is read."""
 
@@ -122,7 +135,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Reads tensors and plain values only."""
         del weights_only
         try:
-            return torch.load(path, map_location=map_location, weights_only=True)
+            return torch.load(path, map_location=map_location, weights_only=True, mmap=True)
         except Exception as error:
             raise InputError(f"{path}: is not a checkpoint of a run ({error}).") from error
 
@@ -318,5 +331,6 @@ def _quieten_lightning() -> None:
         ".*`IterableDataset`.*",
         ".*log_every_n_steps.*",
         ".*in eval mode.*",
+        ".*LeafSpec.*",
     ):
         warnings.filterwarnings("ignore", pattern)

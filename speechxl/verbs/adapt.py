@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from speechxl.config import PRESETS, Contrast, Data, Dropout, Mask, Optim, Watch, settle
+from speechxl.config import PRESETS, Contrast, Data, Dropout, Mask, Optim, Watch, check_run, settle
 from speechxl.verbs.outcome import Outcome
 
 LR_SHARE = 0.4
@@ -65,17 +65,18 @@ def adapt(
     source, fresh = load_pretraining_model(model, dropout, reinit_quantizer=reinit_quantizer)
     card = read_card(model)
     shape = PRESETS[card.preset or "xls-r-300m"]
+    check_run(max_steps, batch_seconds)
     objective = settle(contrast, shape, gumbel_start=2.0 if fresh else shape.gumbel_floor)
     optim = resolve_optim(optim, LR_SHARE * shape.lr)
     data = resolve_data(data, shape)
-    rows, watched = read_speech(train, dev, split, data)
+    speech = read_speech(train, dev, split, data)
     settings = settings_yaml(
         model=model, train=train, out=out, dev=dev, split=split, reinit_quantizer=reinit_quantizer, max_steps=max_steps,
         batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, dropout=dropout, mask=mask,
         contrast=objective, optim=optim, data=data, watch=watch,
     )  # fmt: skip
     return run_contrastive(
-        source, rows, watched, card, settings, fresh=fresh, out=out, max_steps=max_steps,
+        source, speech, card, settings, fresh=fresh, out=out, max_steps=max_steps,
         batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, resume=resume, dry_run=dry_run,
         dropout=Dropout(layer=source.config.layerdrop), mask=mask, objective=objective, optim=optim, data=data, watch=watch,
     )  # fmt: skip

@@ -3,13 +3,14 @@
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from speechxl.config import Data, Dropout, Mask, Objective, Optim, Preset, Watch, fill
 from speechxl.data.datamodule import SpeechData, SpeechDataset
+from speechxl.data.manifest import Fault
 from speechxl.errors import NothingMatched
 from speechxl.evaluation.codes import code_usage, first_features
 from speechxl.files import write_text
@@ -18,8 +19,8 @@ from speechxl.shapes import Utterance
 from speechxl.tasks.pretraining import Pretraining
 from speechxl.tasks.schedule import linear_decay
 from speechxl.tasks.training import fit
-from speechxl.verbs.outcome import Outcome
-from speechxl.verbs.training import hours_by_language, open_run, read_rows, schedule, seconds, within, without
+from speechxl.verbs.outcome import PARTIAL, Outcome
+from speechxl.verbs.training import Corpora, hours_by_language, open_run, schedule, seconds, usable, within, without
 
 log = logging.getLogger(__name__)
 CODEBOOK = "codebook.json"
@@ -36,26 +37,37 @@ def resolve_data(data: Data, preset: Preset) -> Data:
     return fill(data, min_seconds=preset.min_seconds, max_seconds=preset.max_seconds)
 
 
-def read_speech(
-    train: Sequence[Path], dev: Sequence[Path] | None, split: str | None, data: Data
-) -> tuple[list[Utterance], list[Utterance]]:
-    """Rows to train on, and at most five minutes to watch the loss on."""
-    rows = within(read_rows(train, split, "train"), data.min_seconds or 0, None)
+@dataclass(frozen=True)
+class Speech:
+    """Recordings for pretraining."""
+
+    train: list[Utterance]
+    dev: list[Utterance]
+    """At most five minutes to watch the loss on."""
+    faults: list[Fault]
+    """What was left out, as its audio cannot be used."""
+
+
+def read_speech(train: Sequence[Path], dev: Sequence[Path] | None, split: str | None, data: Data) -> Speech:
+    """Reads corpora; by default the dev rows of ``train`` are those to watch."""
+    corpora = Corpora.read(train)
+    rows, faults = usable(corpora.choose(split, "train"))
+    rows = within(rows, data.min_seconds or 0, None)
     try:
         watched = (
-            read_rows(dev or train, "all" if split == "all" and dev else None, "dev") if dev or split != "all" else []
+            Corpora.read(dev).choose(None, "dev") if dev else corpora.choose("dev", "dev") if split != "all" else []
         )
     except NothingMatched:
         watched = []
+    watched, more = usable(watched)
     watched = [row for row in without(watched, rows) if row.seconds >= (data.min_seconds or 0)]
     every = max(1, round(seconds(watched) / _DEV_SECONDS))
-    return rows, watched[::every]
+    return Speech(rows, watched[::every], [*faults, *more])
 
 
 def run_contrastive(
     model: Any,
-    rows: Sequence[Utterance],
-    watched: Sequence[Utterance],
+    speech: Speech,
     card: Card,
     settings: str,
     *,
@@ -75,12 +87,11 @@ def run_contrastive(
     data: Data,
     watch: Watch,
 ) -> Outcome:
-    """Trains ``model`` on ``rows`` and writes the folder; all settings are resolved.
+    """Trains ``model`` and writes the folder; all settings are resolved.
 
     Args:
         model: `Wav2Vec2ForPreTraining` with this package's encoder.
-        rows: To train on.
-        watched: To watch the loss on.
+        speech: To train on, and to watch the loss on.
         card: What is known of the model so far.
         settings: All settings, YAML.
         fresh: Whether the model's weights are random.
@@ -99,6 +110,7 @@ def run_contrastive(
         data: Audio.
         watch: Evaluation and checkpoints.
     """
+    rows, watched = speech.train, speech.dev
     hours = hours_by_language(rows)
     languages = sorted({row.language for row in [*rows, *watched]})
     document = {
@@ -107,16 +119,17 @@ def run_contrastive(
         "languages": {language or "(unknown)": round(value, 4) for language, value in hours.items()},
         "utterances": len(rows),
         "hours": sum(hours.values()),
+        "dropped": {"unusable_audio": len(speech.faults)},
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "max_steps": max_steps,
         "epochs": max_steps * optim.accumulate * batch_seconds / 3600 / sum(hours.values()),
     }
     text = "{utterances} utterances, {hours:.2f} h, {parameters:,} parameters, {max_steps} steps, about {epochs:.1f} epochs"
-    log.info(text.format(**document))
     if dry_run:
         return Outcome(document, text.format(**document))
+    log.info(text.format(**document))
     plan = schedule(watch, max_steps, optim.accumulate)
-    open_run(out, settings, resume=resume)
+    open_run(out, settings, model, resume=resume)
     make = partial(
         SpeechDataset, languages=languages, normalise=card.normalise, seed=seed, max_seconds=data.max_seconds
     )
@@ -133,12 +146,12 @@ def run_contrastive(
     )
     if fresh and objective.code_spread:
         model.quantizer.spread(first_features(model, make(rows), batch_seconds, seed), objective.code_spread)
-    speech = SpeechData(make(rows), make(watched) if watched else None, batch_seconds, data.workers)
-    fit(task, speech, out, plan, precision=precision, device=device)
+    batches = SpeechData(make(rows), make(watched) if watched else None, batch_seconds, data.workers)
+    fit(task, batches, out, plan, precision=precision, device=device)
     if task.global_rank == 0:
         sample = make([*watched] or list(rows)[:: max(1, round(seconds(rows) / _DEV_SECONDS))])
         codes = code_usage(model, sample, batch_seconds)
         write_text(out / CODEBOOK, json.dumps(codes, indent=1) + "\n")
         save_model(out, model, replace(card, languages=languages), settings=settings)
         document["codebook"] = {language: usage["perplexity"] for language, usage in codes["languages"].items()}
-    return Outcome(document, str(out))
+    return Outcome(document, str(out), PARTIAL if speech.faults or batches.damaged else 0)

@@ -56,7 +56,9 @@ def _scores(scores: dict[str, dict[str, Any]]) -> Section:
             low, high = score["intervals"][measure]
             cells.append(f"{score[measure]:.3f} ({low:.3f} to {high:.3f})")
         table.append([label, *cells, f"{score['empty']:.2f}"])
-    text = "With 95 % bootstrap intervals over utterances. The best of the evaluations during training was chosen on the same set."
+    text = (
+        "With 95 % bootstrap intervals over utterances. The best evaluation during training was chosen on the same set."
+    )
     return Section("Error rates on dev", text, table)
 
 
@@ -76,7 +78,11 @@ def _curves(out: Path) -> Section:
         curves({"training": runs["model"]["loss_per_symbol"]}, xlabel="step", ylabel="CTC loss per symbol (nats)"),
         curves({"dev": runs["model"]["dev_cer"]}, xlabel="step", ylabel="character error rate"),
     ]
-    return Section("Learning curves", "Guessing finds one in 101 in long utterances, and more in short ones, whose distractors repeat.", figures=figures)
+    return Section(
+        "Learning curves",
+        "Guessing finds one in 101 in long utterances, and more in short ones, whose distractors repeat.",
+        figures=figures,
+    )
 
 
 def _codes(out: Path) -> Section:

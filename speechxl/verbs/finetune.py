@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from speechxl.config import Architecture, Augment, Data, Dropout, Optim, PresetName, Watch
-from speechxl.verbs.outcome import Outcome
+from speechxl.verbs.outcome import PARTIAL, Outcome
 
 
 def finetune(
@@ -68,7 +68,7 @@ def finetune(
 
     import torch
 
-    from speechxl.config import PRESETS, fill, resolve
+    from speechxl.config import PRESETS, check_run, fill, resolve
     from speechxl.data.datamodule import SpeechData, SpeechDataset
     from speechxl.data.manifest import write_manifest
     from speechxl.errors import InputError
@@ -84,6 +84,9 @@ def finetune(
             "Name either a MODEL to start from (a folder, or facebook/wav2vec2-xls-r-300m), or --preset tiny for a model "
             "from scratch."
         )
+    if model is not None and architecture != Architecture():
+        raise InputError("--architecture sizes a model from scratch (--preset); a MODEL folder has its size already.")
+    check_run(max_steps, batch_seconds, freeze_encoder)
     scratch = model is None
     column = column or ("text" if units == "char" else "phonemes")
     card = Card(normalise=PRESETS[preset].normalise, preset=preset) if preset else read_card(str(model))
@@ -116,7 +119,7 @@ def finetune(
     plan = schedule(watch, max_steps, optim.accumulate)
     if dry_run:
         return Outcome(document, labelled.summary(document))
-    open_run(out, settings, resume=resume)
+    open_run(out, settings, network, resume=resume)
     write_manifest(out / "dev.tsv", corpus.dev)
     if corpus.infeasible:
         write_manifest(out / "dropped.tsv", corpus.infeasible)
@@ -145,4 +148,4 @@ def finetune(
         save_model(out, network, card, corpus.vocabulary, settings)
 
     fit(task, speech, out, plan, precision=precision, device=device, keep=keep)
-    return Outcome(document | {"best": best}, str(out))
+    return Outcome(document | {"best": best}, str(out), PARTIAL if corpus.faults or speech.damaged else 0)

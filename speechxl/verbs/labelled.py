@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from speechxl.config import Data
+from speechxl.data.manifest import Fault
 from speechxl.errors import InputError, NothingMatched
 from speechxl.models.frames import FrameGeometry
 from speechxl.objectives.ctc import frames_needed
 from speechxl.shapes import SAMPLE_RATE, Utterance
 from speechxl.text import UnknownSymbol, Vocabulary, normalise
-from speechxl.verbs.training import hold_out, hours_by_language, read_rows, seconds, within, without
+from speechxl.verbs.training import Corpora, hold_out, hours_by_language, seconds, usable, within, without
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ class Labelled:
     column: str
     infeasible: list[Utterance]
     """Training utterances that were left out, as their text needs more frames than the audio has."""
+    faults: list[Fault]
+    """Rows that were left out, as their audio cannot be used."""
 
     @property
     def languages(self) -> list[str]:
@@ -45,7 +48,7 @@ class Labelled:
             "hours": seconds(self.train) / 3600,
             "dev_utterances": len(self.dev),
             "symbols": len(self.vocabulary),
-            "dropped": {"too_short_for_text": len(self.infeasible)},
+            "dropped": {"too_short_for_text": len(self.infeasible), "unusable_audio": len(self.faults)},
         }
 
     def encode(self, utterance: Utterance) -> tuple[str, list[int]]:
@@ -86,10 +89,10 @@ def read(
     Raises:
         InputError: If no usable utterance is left, or a training text holds a symbol that a given vocabulary lacks.
     """
-    rows = _with_target(
-        within(read_rows(train, split, "train"), data.min_seconds or 0, data.max_seconds), column, train
-    )
-    held = _dev_rows(train, dev, split, column)
+    corpora = Corpora.read(train)
+    rows, faults = usable(_with_target(corpora.choose(split, "train"), column, corpora))
+    rows = within(rows, data.min_seconds or 0, data.max_seconds)
+    held, more = usable(_dev_rows(corpora, dev, split, column))
     if not held:
         rows, held = hold_out(rows, seed)
         log.info("no dev rows: %d utterances, a tenth of the training rows, are held out", len(held))
@@ -118,7 +121,7 @@ def read(
     if not kept:
         raise InputError("No training utterance is left: every text is too long for its audio.")
     _report_unseen(held, column, symbols)
-    return Labelled(kept, held, symbols, column, infeasible)
+    return Labelled(kept, held, symbols, column, infeasible, [*faults, *more])
 
 
 def read_symbols(path: Path, units: str) -> Vocabulary:
@@ -138,21 +141,23 @@ def read_symbols(path: Path, units: str) -> Vocabulary:
     return Vocabulary((*first, *(symbol for symbol in symbols if symbol not in first)), 0, delimiter)
 
 
-def _with_target(rows: Sequence[Utterance], column: str, paths: Sequence[Path]) -> list[Utterance]:
+def _with_target(rows: Sequence[Utterance], column: str, corpora: Corpora) -> list[Utterance]:
     named = [row for row in rows if target(row, column)]
     if not named:
+        others = sorted({name for row in rows for name, value in row.extra.items() if value})
+        hint = f" (there are also {', '.join(others)})" if others else ""
         raise InputError(
-            f"{', '.join(map(str, paths))}: column {column!r} is empty or absent in all {len(rows)} rows; "
-            "name another with --column, or add the transcripts."
+            f"{corpora}: column {column!r} is empty or absent in all {len(rows)} rows; "
+            f"name another with --column{hint}, or add the transcripts."
         )
     if len(named) < len(rows):
         log.warning("%d of %d utterances left out: column %r is empty", len(rows) - len(named), len(rows), column)
     return named
 
 
-def _dev_rows(train: Sequence[Path], dev: Sequence[Path] | None, split: str | None, column: str) -> list[Utterance]:
+def _dev_rows(train: Corpora, dev: Sequence[Path] | None, split: str | None, column: str) -> list[Utterance]:
     try:
-        rows = read_rows(dev, None, "dev") if dev else read_rows(train, "dev", "dev") if split != "all" else []
+        rows = Corpora.read(dev).choose(None, "dev") if dev else train.choose("dev", "dev") if split != "all" else []
     except NothingMatched:
         if dev:
             raise

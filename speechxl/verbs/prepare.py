@@ -25,13 +25,14 @@ def prepare(
         out: Manifest to write (.tsv, .jsonl), or a folder for manifest.tsv.
         language: ISO 639-3 code for rows that name none.
         split: Split for rows that name none.
-        columns: Columns of the table, such as --columns.text=ipa; the others are guessed and shown.
+        columns: Columns of the table, such as --columns.text=ipa; the others are guessed.
         overwrite: Replace a manifest that stands there already.
     """
     import logging
     from dataclasses import replace
     from importlib import import_module
 
+    from speechxl.data.audio import SUFFIXES
     from speechxl.data.languages import language_fault
     from speechxl.data.manifest import Fault, write_manifest
     from speechxl.data.sources import is_manifest
@@ -79,4 +80,8 @@ def prepare(
     text = f"{manifest}: {len(rows)} utterances, {hours:.2f} h, {texts} with text; {len(faults)} left out"
     if not language and any(not row.language for row in rows.values()):
         log.warning("no language is named; name it with --language and its ISO 639-3 code")
+    if not items:
+        log.warning(
+            "%s: nothing to prepare; looked for %s", source, " ".join(sorted(SUFFIXES)) if source.is_dir() else "rows"
+        )
     return Outcome(document, text if rows else "", 0 if rows else NOTHING)

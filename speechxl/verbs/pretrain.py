@@ -3,7 +3,19 @@
 from pathlib import Path
 from typing import Literal
 
-from speechxl.config import Architecture, Contrast, Data, Dropout, Mask, Optim, PresetName, Watch, resolve, settle
+from speechxl.config import (
+    Architecture,
+    Contrast,
+    Data,
+    Dropout,
+    Mask,
+    Optim,
+    PresetName,
+    Watch,
+    check_run,
+    resolve,
+    settle,
+)
 from speechxl.verbs.outcome import Outcome
 
 
@@ -59,10 +71,11 @@ def pretrain(
     from speechxl.verbs.training import settings_yaml
 
     shape = resolve(preset, architecture, dropout)
+    check_run(max_steps, batch_seconds)
     objective = settle(contrast, shape, gumbel_start=2.0)
     optim = resolve_optim(optim, shape.lr)
     data = resolve_data(data, shape)
-    rows, watched = read_speech(train, dev, split, data)
+    speech = read_speech(train, dev, split, data)
     settings = settings_yaml(
         train=train, out=out, dev=dev, split=split, preset=preset, max_steps=max_steps, batch_seconds=batch_seconds,
         precision=precision, device=device, seed=seed, architecture=architecture, dropout=shape.dropout, mask=mask,
@@ -70,7 +83,7 @@ def pretrain(
     )  # fmt: skip
     torch.manual_seed(seed)
     return run_contrastive(
-        new_pretraining_model(shape), rows, watched, Card(normalise=shape.normalise, preset=preset), settings,
+        new_pretraining_model(shape), speech, Card(normalise=shape.normalise, preset=preset), settings,
         fresh=True, out=out, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device, seed=seed,
         resume=resume, dry_run=dry_run, dropout=shape.dropout, mask=mask, objective=objective, optim=optim, data=data,
         watch=watch,

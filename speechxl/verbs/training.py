@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, is_dataclass, replace
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from os.path import normpath
 from pathlib import Path
 from typing import Any
@@ -13,37 +13,79 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from speechxl.config import Watch
 from speechxl.data.audio import AudioError, probe
 from speechxl.data.datamodule import draw_key
+from speechxl.data.manifest import Fault
 from speechxl.data.sources import read_corpora
 from speechxl.errors import InputError, NothingMatched
 from speechxl.files import write_text
 from speechxl.shapes import Utterance
-from speechxl.tasks.training import CHECKPOINT, Schedule
+from speechxl.tasks.training import CHECKPOINT, Schedule, other_shape
 
 log = logging.getLogger(__name__)
 SETTINGS = "config.yaml"
 _HELD_OUT = 0.1
 
 
-def read_rows(paths: Sequence[Path], split: str | None, usual: str) -> list[Utterance]:
-    """Rows of corpora with one split.
+@dataclass(frozen=True)
+class Corpora:
+    """What stands in manifests or folders, read once."""
 
-    Args:
-        paths: Manifests or folders.
-        split: Rows to keep; ``"all"`` for every row; None for ``usual``, or every row where a corpus has no splits.
-        usual: See above.
-    """
-    rows: list[Utterance] = []
-    found: set[str] = set()
-    for path in paths:
-        corpus = read_corpora([path])
-        splits = {utterance.split for utterance in corpus}
-        found |= splits
-        wanted = split or (usual if splits != {""} else "all")
-        rows += [utterance for utterance in corpus if wanted in ("all", utterance.split)]
-    if not rows:
-        names, there = ", ".join(map(str, paths)), ", ".join(sorted(name or "(none)" for name in found))
-        raise NothingMatched(f"{names}: no row with split {split or usual!r}; there are {there}.")
-    return [_with_duration(row) for row in unique(rows)]
+    paths: Sequence[Path]
+    rows: list[list[Utterance]]
+    """Of each path."""
+
+    @classmethod
+    def read(cls, paths: Sequence[Path]) -> "Corpora":
+        """Reads all of them."""
+        return cls(paths, [read_corpora([path]) for path in paths])
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.paths))
+
+    def choose(self, split: str | None, usual: str) -> list[Utterance]:
+        """Rows with one split, their ids unique.
+
+        Args:
+            split: Rows to keep; ``"all"`` for every row; None for ``usual``, or every row where a corpus has no splits.
+            usual: See above.
+
+        Raises:
+            NothingMatched: If there is none.
+        """
+        chosen: list[Utterance] = []
+        found: set[str] = set()
+        for corpus in self.rows:
+            splits = {utterance.split for utterance in corpus}
+            found |= splits
+            wanted = split or (usual if splits != {""} else "all")
+            chosen += [utterance for utterance in corpus if wanted in ("all", utterance.split)]
+        if not chosen:
+            there = ", ".join(sorted(name or "(none)" for name in found))
+            raise NothingMatched(f"{self}: no row with split {split or usual!r}; there are {there}.")
+        return _unique(chosen)
+
+
+def usable(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[Fault]]:
+    """Utterances whose audio is there, with their durations, and what is wrong with the others; headers are read."""
+    kept: list[Utterance] = []
+    faults: list[Fault] = []
+    for utterance in utterances:
+        try:
+            total = probe(utterance.path).duration
+        except AudioError as error:
+            faults.append(Fault(str(utterance), str(error)))
+            continue
+        seconds = total - utterance.start if utterance.duration is None else utterance.duration
+        if seconds <= 0 or utterance.start + seconds > total + 0.1:
+            faults.append(Fault(str(utterance), f"{utterance.path}: the stretch passes the end at {total:.2f} s."))
+        else:
+            kept.append(replace(utterance, duration=seconds))
+    for fault in faults[:10]:
+        log.warning("left out: %s", fault)
+    if len(faults) > 10:
+        log.warning("left out: %d more; speechxl validate lists them", len(faults) - 10)
+    if faults and not kept:
+        raise InputError(f"No recording can be used; the first: {faults[0]}")
+    return kept, faults
 
 
 def without(utterances: Iterable[Utterance], others: Iterable[Utterance]) -> list[Utterance]:
@@ -52,7 +94,7 @@ def without(utterances: Iterable[Utterance], others: Iterable[Utterance]) -> lis
     return [utterance for utterance in utterances if (normpath(utterance.path), utterance.start) not in taken]
 
 
-def unique(utterances: Iterable[Utterance]) -> list[Utterance]:
+def _unique(utterances: Iterable[Utterance]) -> list[Utterance]:
     """Utterances whose ids are unique over several corpora as well."""
     seen: dict[str, int] = {}
     result = []
@@ -76,8 +118,8 @@ def within(utterances: Sequence[Utterance], shortest: float, longest: float | No
     """Utterances of usable length, with a report of the others."""
     kept = [u for u in utterances if u.seconds >= shortest and (longest is None or u.seconds <= longest)]
     if len(kept) < len(utterances):
-        limits = f"{shortest:g} s" if longest is None else f"{shortest:g} to {longest:g} s"
-        log.warning("%d of %d utterances left out: not within %s", len(utterances) - len(kept), len(utterances), limits)
+        limits = f"shorter than {shortest:g} s" + (f" or longer than {longest:g} s" if longest is not None else "")
+        log.warning("%d of %d utterances left out: %s", len(utterances) - len(kept), len(utterances), limits)
     if not kept:
         raise InputError("No training utterance is left; see --data.min_seconds and --data.max_seconds.")
     return kept
@@ -98,15 +140,19 @@ def hours_by_language(utterances: Iterable[Utterance]) -> dict[str, float]:
 
 def schedule(watch: Watch, max_steps: int, accumulate: int) -> Schedule:
     """Fixed shares of the run where nothing else was asked for."""
-    if max_steps < 1:
-        raise InputError(f"--max_steps must be at least 1, got {max_steps}.")
     log_every = min(watch.log_every, max_steps)
     share = max(log_every, round(max_steps / 20 / log_every) * log_every)
     return Schedule(max_steps, watch.eval_every or share, watch.save_every or min(share, 1000), log_every, accumulate)
 
 
-def open_run(out: Path, settings: str, *, resume: bool) -> None:
+def open_run(out: Path, settings: str, model: Any, *, resume: bool) -> None:
     """Makes the output folder and writes the settings, or goes on in it.
+
+    Args:
+        out: The folder.
+        settings: All settings, YAML.
+        model: That is to be trained; a run of another one is not continued.
+        resume: Whether a run may stand there.
 
     Raises:
         InputError: If something stands there and it is not to be continued.
@@ -125,10 +171,17 @@ def open_run(out: Path, settings: str, *, resume: bool) -> None:
             raise InputError(f"--out {out}: there is no run to continue in this folder ({SETTINGS} is missing).")
         before, now = yaml.safe_load((out / SETTINGS).read_text(encoding="utf-8")), yaml.safe_load(settings)
         changed = [key for key in now if key not in ("max_steps", "watch") and before.get(key) != now[key]]
+        if (out / CHECKPOINT).exists() and (other := other_shape(out / CHECKPOINT, model)):
+            raise InputError(
+                f"--out {out}: the run in this folder is of another model ({other}; other settings: "
+                f"{', '.join(changed) or 'none'}); give the settings of {out / SETTINGS}, or begin in another folder."
+            )
         if changed and (out / CHECKPOINT).exists():
             log.warning("continuing with other settings than before: %s", ", ".join(changed))
         for rest in out.glob(".*.part"):  # of a write that was killed
             rest.unlink()
+    elif resume:
+        log.info("%s: there is nothing to continue, the run begins here", out)
     write_text(out / SETTINGS, settings)
 
 
@@ -143,12 +196,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value
-
-
-def _with_duration(utterance: Utterance) -> Utterance:
-    if utterance.duration is not None:
-        return utterance
-    try:
-        return replace(utterance, duration=probe(utterance.path).duration - utterance.start)
-    except AudioError as error:
-        raise InputError(f"{utterance}: {error}" if utterance.origin else str(error)) from None

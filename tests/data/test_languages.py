@@ -1,6 +1,6 @@
 import pytest
 
-from speechxl.data.languages import language_fault
+from speechxl.data.languages import language_fault, retired
 
 
 @pytest.mark.parametrize("code", ["mdw", "swh", "mis", "und"])
@@ -22,3 +22,10 @@ def test_what_to_write_instead_is_said(code, message):
     import re
 
     assert re.search(message, language_fault(code))
+
+
+def test_a_withdrawn_code_is_no_fault_but_has_a_successor():
+    assert language_fault("ajp") is None
+    assert "apc" in retired("ajp")
+    assert retired("mdw") is None
+    assert retired("mdww") is None

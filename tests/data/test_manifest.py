@@ -140,3 +140,18 @@ def test_an_interrupted_write_leaves_the_old_manifest(tmp_path, monkeypatch):
         write_manifest(tmp_path / "m.tsv", [Utterance(tmp_path / "b.wav", "b.wav")])
     assert (tmp_path / "m.tsv").read_text() == before
     assert [path.name for path in tmp_path.iterdir()] == ["m.tsv"]
+
+
+def test_only_names_that_are_not_columns_are_guessed_at(tmp_path, caplog):
+    path = tmp_path / "m.tsv"
+    path.write_text("pth\tduration_s\ttext\na.wav\t1\tx\n")
+    with pytest.raises(InputError) as error:
+        read_manifest(path)
+    assert "column 'pth' may be meant to be 'path'" in str(error.value)
+    assert "duration_s' may" not in str(error.value)
+    path.write_text("path,text\na.wav,x\n")
+    with pytest.raises(InputError, match=r"separated by tabs.*speechxl prepare csv"):
+        read_manifest(path)
+    path.write_text("path\ttxt\na.wav\tx\n")
+    assert read_manifest(path)[0].extra == {"txt": "x"}
+    assert "column 'txt' may be meant to be 'text'; it is carried along unread" in caplog.text

@@ -3,6 +3,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+import soundfile
 import yaml
 
 from speechxl.config import Optim, Watch
@@ -70,7 +71,9 @@ def test_a_folder_of_recordings_with_texts_is_enough(corpus, tmp_path):
 def test_fine_tuning_from_a_pretrained_folder_keeps_the_extractor(
     corpus, tmp_path, pretrained_folder, pretraining_model
 ):
-    finetune(str(pretrained_folder), train=[corpus], out=tmp_path / "m", **QUICK, optim=Optim(lr=0.1), freeze_extractor=True)
+    finetune(
+        str(pretrained_folder), train=[corpus], out=tmp_path / "m", **QUICK, optim=Optim(lr=0.1), freeze_extractor=True
+    )
     model, _, card = load_ctc_model(str(tmp_path / "m"))
     before = pretraining_model.wav2vec2.state_dict()
     for name, parameter in model.wav2vec2.state_dict().items():
@@ -121,7 +124,7 @@ def test_the_folder_holds_the_best_model_by_dev_error(corpus, tmp_path, monkeypa
 def test_utterances_too_short_for_their_text_are_left_out_and_counted(corpus, tmp_path, caplog):
     change(corpus, text=lambda row: row.text * 30 if row.id == "u00.wav" else row.text)
     outcome = scratch(corpus, tmp_path / "m", dry_run=True)
-    assert outcome.document["dropped"] == {"too_short_for_text": 1}
+    assert outcome.document["dropped"] == {"too_short_for_text": 1, "unusable_audio": 0}
     assert outcome.document["utterances"] == 9
     assert "manifest.tsv:2" in caplog.text
     assert not (tmp_path / "m").exists()
@@ -229,3 +232,46 @@ def test_small_models_are_trained_whole_and_large_ones_are_not(corpus, tmp_path,
     assert [each["freeze_extractor"] for each in settings] == [False, True]
     assert [each["freeze_encoder"] for each in settings] == [0.0, 0.1]
     assert [each["augment"]["time_prob"] for each in settings] == [0.0, 0.75]
+
+
+def test_recordings_that_cannot_be_used_are_left_out_and_reported(corpus, tmp_path, caplog):
+    (corpus / "u01.wav").unlink()
+    (corpus / "u02.wav").write_text("no audio")
+    outcome = scratch(corpus, tmp_path / "m")
+    assert outcome.code == 4
+    assert outcome.document["dropped"]["unusable_audio"] == 2
+    assert f"left out: {corpus / 'manifest.tsv'}:3: {corpus / 'u01.wav'}: there is no such file" in caplog.text
+    for path in corpus.glob("*.wav"):
+        path.unlink()
+    with pytest.raises(InputError, match=r"No recording can be used; the first: .*there is no such file"):
+        scratch(corpus, tmp_path / "n")
+
+
+def test_a_recording_that_cannot_be_decoded_is_passed_over_during_training(corpus, tmp_path, caplog):
+    samples, rate = soundfile.read(corpus / "u01.wav")
+    samples[100] = float("nan")
+    soundfile.write(corpus / "u01.wav", samples, rate, subtype="FLOAT")
+    outcome = scratch(corpus, tmp_path / "m", max_steps=4)
+    assert outcome.code == 4
+    assert caplog.text.count("passed over") == 1
+    assert "is not a finite number" in caplog.text
+
+
+def test_a_run_of_another_model_is_not_continued_and_stays_as_it_is(corpus, tmp_path):
+    scratch(corpus, tmp_path / "m")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir() if path.is_file()}
+    change(corpus, text=lambda row: row.text + " x")
+    with pytest.raises(InputError, match=r"is of another model \(lm_head.bias is \(8,\) there and \(9,\) now"):
+        scratch(corpus, tmp_path / "m", resume=True)
+    assert before == {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir() if path.is_file()}
+
+
+def test_the_size_of_a_model_folder_cannot_be_changed(corpus, tmp_path, pretrained_folder):
+    with pytest.raises(InputError, match="a MODEL folder has its size already"):
+        finetune(str(pretrained_folder), train=[corpus], out=tmp_path / "m", architecture=SMALL, **QUICK)
+
+
+def test_a_column_that_is_not_there_lists_those_that_are(corpus, tmp_path):
+    change(corpus, extra=lambda row: {"ipa": "a b"})
+    with pytest.raises(InputError, match=r"column 'phones' is empty .* --column \(there are also ipa\)"):
+        scratch(corpus, tmp_path / "m", column="phones")

@@ -39,6 +39,11 @@ def read(source: Path, columns: Mapping[str, str] | None = None) -> Iterator[Utt
     chosen = choose_columns(source, header, columns or {})
     for number, row in rows:
         place = f"{source}:{number}"
+        if None in row:
+            yield Fault(
+                place, f"more fields than the {len(header)} of the header; put text that holds commas in quotes."
+            )
+            continue
         cells = {name: (row.get(column) or "").strip() for name, column in chosen.items()}
         try:
             yield _utterance(source, place, cells, {c: row[c] or "" for c in header if c not in chosen.values()})
@@ -53,7 +58,7 @@ def choose_columns(source: Path, header: list[str], columns: Mapping[str, str]) 
     for name, column in columns.items():
         if name not in GUESSES:
             raise InputError(
-                f"--columns {name}={column}: there is no {name!r} in a manifest; choose among {', '.join(GUESSES)}."
+                f"--columns.{name}={column}: there is no {name!r} in a manifest; choose among {', '.join(GUESSES)}."
             )
         if column not in header:
             raise InputError(f"{source}:1: no column {column!r} (asked for as {name}); there are {', '.join(header)}.")
@@ -62,12 +67,12 @@ def choose_columns(source: Path, header: list[str], columns: Mapping[str, str]) 
     chosen = {**guessed, **columns}
     if "path" not in chosen:
         raise InputError(
-            f"{source}:1: none of the columns {', '.join(header)} looks like the audio file; say which: --columns path=COLUMN"
+            f"{source}:1: none of the columns {', '.join(header)} looks like the audio file; say which: --columns.path=COLUMN"
         )
     return chosen
 
 
-def _rows(source: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+def _rows(source: Path) -> tuple[list[str], list[tuple[int, dict[Any, str]]]]:
     try:
         text = source.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

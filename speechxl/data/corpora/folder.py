@@ -33,7 +33,9 @@ def read(source: Path) -> Iterator[Utterance | Fault]:
             yield Fault(str(path), f"its text cannot be read: {error}.")
         else:
             speaker = inner[-1] if inner else ""
-            yield Utterance(path.absolute(), str(path), duration=duration, speaker=speaker, text=text)
+            yield Utterance(
+                path.absolute(), path.relative_to(source).as_posix(), duration=duration, speaker=speaker, text=text
+            )
     for path in files:
         if path.suffix.lower() in TEXT_SUFFIXES and path.with_suffix("") not in stems:
             yield Fault(str(path), f"text without a recording; {path.stem}.wav or the like was expected beside it.")

@@ -67,3 +67,12 @@ def test_a_missing_and_an_empty_table_are_named(tmp_path):
     (tmp_path / "empty.csv").touch()
     with pytest.raises(InputError, match="the table is empty"):
         list(read(tmp_path / "empty.csv"))
+
+
+def test_text_with_commas_outside_quotes_is_a_fault_and_not_cut(corpus):
+    table = corpus / "table.csv"
+    table.write_text('path,text\nu00.wav,"one, two"\nu01.wav,one, two, three\n')
+    good, bad = read(table)
+    assert good.text == "one, two"
+    assert isinstance(bad, Fault)
+    assert str(bad).startswith(f"{table}:3: more fields than the 2 of the header")
