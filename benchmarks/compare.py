@@ -4,13 +4,14 @@ import argparse
 import ctypes
 import json
 import platform
+import re
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
-from typing import Any
 
 import torch
 
@@ -21,13 +22,13 @@ Step = Callable[[], None]
 MIB = 2**20
 
 
-def arguments(description: str, **defaults: Any) -> argparse.Namespace:
+def arguments(description: str) -> argparse.Namespace:
     """The flags of a benchmark."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--preset", choices=["tiny", "w2v2-base", "xls-r-300m"], default="w2v2-base")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--batch", type=int, default=defaults.get("batch", 2), help="utterances")
-    parser.add_argument("--seconds", type=float, default=defaults.get("seconds", 8.0), help="of each utterance")
+    parser.add_argument("--batch", type=int, default=2, help="utterances")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each utterance")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--dtypes", nargs="+", choices=["float32", "bfloat16"], default=["float32", "bfloat16"])
@@ -103,13 +104,21 @@ def _time(step: Step, side: str, dtype: str, device: str) -> float:
 def _memory(make: Callable[[], Step], side: str, dtype: str, device: str) -> float:
     """MiB at the peak of two steps, with weights and gradients, without interpreter and libraries."""
     _heap_of(side)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak_rss()
     step = make()
     for _ in range(2):
         _time(step, side, dtype, device)
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / MIB
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return _peak_rss() - before
+
+
+def _peak_rss() -> float:
+    """MiB of this process; the kernel's `ru_maxrss` would be that of the parent as well."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB  # bytes on macOS
+    return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) / 1024
 
 
 def _memory_in_child(options: argparse.Namespace, side: str, dtype: str, part: str) -> float:

@@ -9,7 +9,7 @@ from models import pair, preset_of
 from transformers import Wav2Vec2ForPreTraining
 from transformers.models.wav2vec2.modeling_wav2vec2 import _compute_mask_indices, _sample_negative_indices
 
-from speechxl.config import Contrast, Mask, settle
+from speechxl.config import Contrast, Mask, Preset, settle
 from speechxl.shapes import Batch
 from speechxl.tasks.pretraining import Pretraining
 
@@ -19,12 +19,11 @@ def pretraining(options: argparse.Namespace, side: str) -> Step:
     preset = preset_of(options.preset)
     model = pair(Wav2Vec2ForPreTraining, preset, options.device)[side]
     waveform = torch.randn(options.batch, int(16_000 * options.seconds), device=options.device)
-    return (_peer if side == "peer" else _own)(model, waveform, preset)
+    return _peer(model, waveform) if side == "peer" else _own(model, waveform, preset)
 
 
-def _peer(model: Wav2Vec2ForPreTraining, waveform: torch.Tensor, preset: object) -> Step:
+def _peer(model: Wav2Vec2ForPreTraining, waveform: torch.Tensor) -> Step:
     """As `run_wav2vec2_pretraining_no_trainer.py` does: masks and distractors by numpy, then the model's loss."""
-    del preset
 
     def step() -> None:
         frames = int(model._get_feat_extract_output_lengths(waveform.shape[1]))
@@ -38,7 +37,7 @@ def _peer(model: Wav2Vec2ForPreTraining, waveform: torch.Tensor, preset: object)
     return step
 
 
-def _own(model: Wav2Vec2ForPreTraining, waveform: torch.Tensor, preset: object) -> Step:
+def _own(model: Wav2Vec2ForPreTraining, waveform: torch.Tensor, preset: Preset) -> Step:
     objective = settle(Contrast(), preset, gumbel_start=2.0)
     task = Pretraining(
         model,

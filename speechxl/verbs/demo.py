@@ -6,7 +6,7 @@ from typing import Any
 from speechxl.verbs.outcome import Outcome
 
 TARGET = "swh"
-PRETRAIN_STEPS, ADAPT_STEPS, FINETUNE_STEPS = 250, 60, 500
+PRETRAIN_STEPS, ADAPT_STEPS, FINETUNE_STEPS = 400, 80, 600
 TARGET_MINUTES, OTHER_MINUTES, DEV_MINUTES = 8.0, 2.0, 0.7
 
 
@@ -24,7 +24,7 @@ def demo(*, out: Path = Path("demo"), seed: int = 1, overwrite: bool = False) ->
 
     import torch
 
-    from speechxl.config import PRESETS, Data, Optim, Watch
+    from speechxl.config import PRESETS, Data, Watch
     from speechxl.data.manifest import read_manifest, write_manifest
     from speechxl.data.synthetic import languages, write_corpus
     from speechxl.errors import InputError
@@ -51,7 +51,7 @@ def demo(*, out: Path = Path("demo"), seed: int = 1, overwrite: bool = False) ->
     target = out / "corpus" / "target.tsv"
     write_manifest(target, [row for row in read_manifest(manifest) if row.language == TARGET])
     common: dict[str, Any] = {
-        "batch_seconds": 12.0,
+        "batch_seconds": 8.0,
         "precision": "32",
         "device": "cpu",
         "seed": seed,
@@ -63,8 +63,8 @@ def demo(*, out: Path = Path("demo"), seed: int = 1, overwrite: bool = False) ->
     adapt(str(out / "pretrained"), train=[target], out=out / "adapted", max_steps=ADAPT_STEPS, **common)
     log.info("4/6 fine-tuning on %s with text", TARGET)
     finetune(
-        str(out / "adapted"), train=[target], out=out / "model", max_steps=FINETUNE_STEPS, freeze_extractor=False,
-        freeze_encoder=0.0, optim=Optim(lr=1e-3), watch=Watch(eval_every=FINETUNE_STEPS // 10), **common,
+        str(out / "adapted"), train=[target], out=out / "model", max_steps=FINETUNE_STEPS,
+        watch=Watch(eval_every=FINETUNE_STEPS // 10), **common,
     )  # fmt: skip
     log.info("5/6 evaluating, beside a model of the same shape that learned nothing")
     torch.manual_seed(seed)

@@ -1,0 +1,28 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+FIELDS = {"dtype", "peer_s", "speechxl_s", "speedup", "peer_mib", "speechxl_mib", "memory_ratio"}
+SCRIPTS = ["encoder", "pretrain_step", "finetune_step"]
+
+
+def test_every_benchmark_is_tried():
+    helpers = {"compare", "models"}
+    assert {path.stem for path in BENCHMARKS.glob("*.py")} - helpers == set(SCRIPTS)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_benchmark_prints_one_document(name):
+    flags = ["--preset", "tiny", "--batch", "1", "--seconds", "1", "--repeats", "1", "--dtypes", "float32"]
+    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), *flags]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    document = json.loads(result.stdout)
+    assert document.keys() == {"schema", "benchmark", "preset", "device", "threads", "batch", "results"}
+    assert (document["schema"], document["benchmark"], document["preset"]) == (1, name, "tiny")
+    for row in document["results"]:
+        assert row.keys() >= FIELDS
+        assert row["speedup"] > 0
