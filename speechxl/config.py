@@ -229,7 +229,8 @@ class Preset:
     finetune_lr: float = 1e-4
     """Highest learning rate of fine-tuning."""
     finetune_whole: bool = False
-    """Whether fine-tuning trains all of it from the first step on and without masks, as a small model needs."""
+    """Whether fine-tuning trains all of it from the first step on, without masks and short utterances first, as a small
+    model needs."""
     min_seconds: float = 2.0
     max_seconds: float = 20.0
 
@@ -279,12 +280,13 @@ def settle(contrast: Contrast, preset: Preset, *, gumbel_start: float) -> Object
     return Objective(**{"gumbel_start": gumbel_start, **usual, **_given(contrast)})
 
 
-def check_run(max_steps: int, batch_seconds: float, freeze_encoder: float | None = None) -> None:
-    """Checks what every training verb has at top level.
+def check_run(max_steps: int, batch_seconds: float, **shares: float | None) -> None:
+    """Checks what every training verb has at top level, and shares of the steps.
 
     Raises:
         InputError: With the flag, its value and what is expected.
     """
     _check(max_steps >= 1, "max_steps", max_steps, "at least 1")
     _check(batch_seconds > 0, "batch_seconds", batch_seconds, "a positive number of seconds")
-    _check(freeze_encoder is None or 0 <= freeze_encoder <= 1, "freeze_encoder", freeze_encoder, "from 0 to 1")
+    for name, share in shares.items():
+        _check(share is None or 0 <= share <= 1, name, share, "from 0 to 1")

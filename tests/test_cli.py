@@ -160,6 +160,7 @@ def test_the_version_is_printed(capsys):
         (["--optim.learning_rate", "1"], "there are optim.lr, optim.warmup"),
         (["--batch_seconds", "0"], "--batch_seconds must be a positive number of seconds, got 0"),
         (["--freeze_encoder", "7"], "--freeze_encoder must be from 0 to 1, got 7"),
+        (["--curriculum", "2"], "--curriculum must be from 0 to 1, got 2"),
         (["--architecture.heads", "0"], "--architecture.heads must be at least 1, got 0"),
         (["--architecture.heads", "5"], "--architecture.width must be a multiple of the 5 heads"),
         (["--dropout.hidden", "3"], "--dropout.hidden must be from 0 up to 1, got 3"),

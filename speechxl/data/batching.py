@@ -7,6 +7,8 @@ from torch.utils.data import Sampler
 
 BUCKET_RATIO = 1.1
 """Longest to shortest utterance of a bucket."""
+FIRST_SHARE = 0.2
+"""Of the utterances that a curriculum begins with."""
 
 
 def plan_batches(durations: np.ndarray, batch_seconds: float, rng: np.random.Generator) -> list[list[int]]:
@@ -45,24 +47,40 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         start: Batches of this rank that were seen before.
         rank: Which of the parallel processes this is.
         world: Parallel processes.
+        curriculum: Batches of this rank over which the longer utterances come in, the shortest fifth first.
     """
 
     def __init__(
-        self, durations: np.ndarray, batch_seconds: float, seed: int, start: int = 0, rank: int = 0, world: int = 1
+        self,
+        durations: np.ndarray,
+        batch_seconds: float,
+        seed: int,
+        start: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        curriculum: int = 0,
     ) -> None:
         self.durations, self.batch_seconds, self.seed = durations, batch_seconds, seed
-        self.start, self.rank, self.world = start, rank, world
+        self.start, self.rank, self.world, self.curriculum = start, rank, world, curriculum
 
-    def epoch(self, epoch: int) -> list[list[int]]:
-        """Batches of this rank in one epoch; ranks have equally many."""
-        batches = plan_batches(self.durations, self.batch_seconds, np.random.default_rng((self.seed, epoch)))
+    def epoch(self, epoch: int, seen: int = 0) -> list[list[int]]:
+        """Batches of this rank in one epoch; ranks have equally many.
+
+        Args:
+            epoch: Number of the epoch.
+            seen: Batches of this rank in the epochs before it.
+        """
+        missing = max(0.0, 1 - seen / self.curriculum) if self.curriculum else 0.0
+        chosen = np.flatnonzero(self.durations <= np.quantile(self.durations, FIRST_SHARE**missing))
+        batches = plan_batches(self.durations[chosen], self.batch_seconds, np.random.default_rng((self.seed, epoch)))
         rounds = -(-len(batches) // self.world)
-        return [batches[(turn * self.world + self.rank) % len(batches)] for turn in range(rounds)]
+        turns = [batches[(turn * self.world + self.rank) % len(batches)] for turn in range(rounds)]
+        return [[int(chosen[place]) for place in batch] for batch in turns]
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        epoch, skip = 0, self.start
+        epoch = seen = 0
         while True:
-            batches = self.epoch(epoch)
-            for batch in batches[skip:]:
+            batches = self.epoch(epoch, seen)
+            for batch in batches[max(0, self.start - seen) :]:
                 yield [(epoch, index) for index in batch]
-            skip, epoch = max(0, skip - len(batches)), epoch + 1
+            epoch, seen = epoch + 1, seen + len(batches)

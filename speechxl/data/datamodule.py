@@ -113,13 +113,25 @@ class SpeechData(lightning.LightningDataModule):
     """Batches for training, without end, and for evaluation, in order of length.
 
     Training goes on where the trainer's step counter stands, so that a continued run sees what an uninterrupted one sees.
+
+    Args:
+        train: Utterances to learn from.
+        dev: Utterances to evaluate on.
+        batch_seconds: Limit of a batch.
+        workers: Processes that read audio; None takes `default_workers`.
+        curriculum: Optimizer steps over which the longer utterances come in.
     """
 
     def __init__(
-        self, train: SpeechDataset, dev: SpeechDataset | None, batch_seconds: float, workers: int | None
+        self,
+        train: SpeechDataset,
+        dev: SpeechDataset | None,
+        batch_seconds: float,
+        workers: int | None,
+        curriculum: int = 0,
     ) -> None:
         super().__init__()
-        self.train, self.dev, self.batch_seconds = train, dev, batch_seconds
+        self.train, self.dev, self.batch_seconds, self.curriculum = train, dev, batch_seconds, curriculum
         self.workers = workers if workers is not None else default_workers()
 
     @property
@@ -137,6 +149,7 @@ class SpeechData(lightning.LightningDataModule):
             trainer.global_step * trainer.accumulate_grad_batches,
             trainer.global_rank,
             trainer.world_size,
+            self.curriculum * trainer.accumulate_grad_batches,
         )
         return self._loader(self.train, sampler)
 

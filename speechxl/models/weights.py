@@ -127,6 +127,7 @@ def load_encoder_for_ctc(source: str, vocabulary: Vocabulary, dropout: Dropout) 
     if not same or "lm_head.weight" in missing:
         nn.init.xavier_uniform_(model.lm_head.weight)  # as fairseq's wav2vec2_asr.py
         nn.init.zeros_(model.lm_head.bias)
+        log.info("%s: the output layer is new, for %d symbols", source, len(vocabulary))
     return model
 
 

@@ -27,6 +27,7 @@ def finetune(
     dry_run: bool = False,
     freeze_extractor: bool | None = None,
     freeze_encoder: float | None = None,
+    curriculum: float | None = None,
     architecture: Architecture = Architecture(),
     dropout: Dropout = Dropout(),
     augment: Augment = Augment(),
@@ -56,6 +57,9 @@ def finetune(
         freeze_extractor: Whether the feature extractor keeps its weights; by default yes, from scratch and for tiny no.
         freeze_encoder: Share of the steps in which only the output layer is trained; by default 0.1, from scratch and
             for tiny 0.
+        curriculum: Share of the steps over which the longer utterances come in, the shortest fifth first, which shortens
+            the time that CTC gives blanks only (Platanios et al. 2019 for the idea); by default 0, from scratch and for
+            tiny 0.2.
         architecture: Changes to the preset's size.
         dropout: Changes to the model's regularisation.
         augment: Time and channel masks.
@@ -86,7 +90,7 @@ def finetune(
         )
     if model is not None and architecture != Architecture():
         raise InputError("--architecture sizes a model from scratch (--preset); a MODEL folder has its size already.")
-    check_run(max_steps, batch_seconds, freeze_encoder)
+    check_run(max_steps, batch_seconds, freeze_encoder=freeze_encoder, curriculum=curriculum)
     scratch = model is None
     column = column or ("text" if units == "char" else "phonemes")
     card = Card(normalise=PRESETS[preset].normalise, preset=preset) if preset else read_card(str(model))
@@ -97,12 +101,13 @@ def finetune(
     data = fill(data, min_seconds=0.1, max_seconds=30.0)
     freeze_extractor = not whole if freeze_extractor is None else freeze_extractor
     freeze_encoder = (0.0 if whole else 0.1) if freeze_encoder is None else freeze_encoder
+    curriculum = (0.2 if whole else 0.0) if curriculum is None else curriculum
     corpus = labelled.read(train, dev, split, units, column, vocabulary, data, seed)
     settings = settings_yaml(
         model=model, train=train, out=out, dev=dev, split=split, preset=preset, units=units, column=column,
         vocabulary=vocabulary, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device,
-        seed=seed, freeze_extractor=freeze_extractor, freeze_encoder=freeze_encoder, architecture=architecture,
-        dropout=dropout, augment=augment, optim=optim, data=data, watch=watch,
+        seed=seed, freeze_extractor=freeze_extractor, freeze_encoder=freeze_encoder, curriculum=curriculum,
+        architecture=architecture, dropout=dropout, augment=augment, optim=optim, data=data, watch=watch,
     )  # fmt: skip
     torch.manual_seed(seed)
     if preset:
@@ -140,7 +145,9 @@ def finetune(
     )
     card = replace(card, units=units, column=column, vocabulary=corpus.vocabulary.hash, languages=corpus.languages)
     make = partial(SpeechDataset, languages=corpus.languages, normalise=card.normalise, seed=seed, encode=corpus.encode)
-    speech = SpeechData(make(corpus.train), make(corpus.dev), batch_seconds, data.workers)
+    speech = SpeechData(
+        make(corpus.train), make(corpus.dev), batch_seconds, data.workers, round(curriculum * max_steps)
+    )
     best: dict[str, float | None] = {}
 
     def keep() -> None:

@@ -37,6 +37,22 @@ def test_one_can_start_anywhere(start):
     assert list(itertools.islice(EpochBatches(DURATIONS, 40.0, 3, start), 250 - start)) == whole[start:]
 
 
+@pytest.mark.parametrize("start", [0, 1, 7, 53, 200])
+def test_one_can_start_anywhere_in_a_curriculum(start):
+    whole = list(itertools.islice(EpochBatches(DURATIONS, 40.0, 3, curriculum=100), 250))
+    batches = EpochBatches(DURATIONS, 40.0, 3, start, curriculum=100)
+    assert list(itertools.islice(batches, 250 - start)) == whole[start:]
+
+
+def test_a_curriculum_begins_with_the_shortest_fifth_and_ends_with_all():
+    sampler = EpochBatches(DURATIONS, 40.0, 3, curriculum=100)
+    shortest = set(np.argsort(DURATIONS)[:100])
+    assert set(itertools.chain(*sampler.epoch(0))) == shortest
+    sizes = [len(list(itertools.chain(*sampler.epoch(1, seen)))) for seen in (10, 50, 90, 100, 1000)]
+    assert sizes == sorted(sizes)
+    assert 100 < sizes[0] < sizes[2] < sizes[3] == sizes[4] == 500
+
+
 def test_epochs_differ_and_seeds_differ():
     sampler = EpochBatches(DURATIONS, 40.0, 3)
     assert sampler.epoch(0) != sampler.epoch(1)

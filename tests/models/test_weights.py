@@ -131,13 +131,16 @@ def test_fine_tuning_starts_from_such_a_folder_with_a_new_head(foreign):
 
 
 def test_the_head_is_kept_for_exactly_the_same_vocabulary_and_redrawn_for_another_of_the_same_size(
-    ctc_folder, vocabulary
+    ctc_folder, vocabulary, caplog
 ):
+    caplog.set_level("INFO", "speechxl")
     before, _, _ = load_ctc_model(str(ctc_folder))
     same = load_encoder_for_ctc(str(ctc_folder), vocabulary, NO_DROPOUT)
     assert torch.equal(same.lm_head.weight, before.lm_head.weight)
+    assert "output layer" not in caplog.text
     other = load_encoder_for_ctc(str(ctc_folder), Vocabulary((*vocabulary.symbols[:-1], "q")), NO_DROPOUT)
     assert not torch.equal(other.lm_head.weight, before.lm_head.weight)
+    assert f"the output layer is new, for {len(vocabulary)} symbols" in caplog.text
 
 
 def test_a_pretrained_model_is_loaded_with_its_quantizer(pretrained_folder, pretraining_model):

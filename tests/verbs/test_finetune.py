@@ -231,6 +231,7 @@ def test_small_models_are_trained_whole_and_large_ones_are_not(corpus, tmp_path,
     settings = [yaml.safe_load((tmp_path / name / "config.yaml").read_text()) for name in ("small", "large")]
     assert [each["freeze_extractor"] for each in settings] == [False, True]
     assert [each["freeze_encoder"] for each in settings] == [0.0, 0.1]
+    assert [each["curriculum"] for each in settings] == [0.2, 0.0]
     assert [each["augment"]["time_prob"] for each in settings] == [0.0, 0.75]
 
 
