@@ -1,5 +1,5 @@
 #!/bin/sh
-# The whole recipe: run.sh CORPORA [OUT]. About three hours on 2 cores; what is done already is not done again.
+# The whole recipe: run.sh CORPORA [OUT]. About two hours on 2 cores; what is done already is not done again.
 set -eu
 recipe=$(cd "$(dirname "$0")" && pwd)
 corpora=$1
@@ -10,12 +10,12 @@ speechxl pretrain --config "$recipe/pretrain.yaml" --train "$out/data/speech.tsv
 speechxl adapt "$out/multilingual" --config "$recipe/adapt.yaml" --train "$out/data/mboshi.tsv" --out "$out/continued" --resume
 
 for seed in 1 2; do
-    finetune() {
-        speechxl finetune "$@" --config "$recipe/finetune.yaml" --train "$out/data/mboshi.tsv" --seed "$seed" --resume
-    }
-    finetune --preset tiny --out "$out/scratch-$seed"
-    finetune "$out/multilingual" --out "$out/multilingual-$seed"
-    finetune "$out/continued" --out "$out/continued-$seed"
+    speechxl finetune --preset tiny --config "$recipe/finetune.yaml" --train "$out/data/mboshi.tsv" \
+        --out "$out/scratch-$seed" --seed "$seed" --resume
+    for start in multilingual continued; do
+        speechxl finetune "$out/$start" --config "$recipe/finetune.yaml" --train "$out/data/mboshi.tsv" \
+            --out "$out/$start-$seed" --seed "$seed" --resume
+    done
     for start in scratch multilingual continued; do
         speechxl evaluate "$out/$start-$seed" "$out/data/mboshi.tsv" --split dev --json > "$out/$start-$seed.json"
     done
