@@ -16,7 +16,7 @@ ERRORS = {
     "unreadable": "the recording cannot be decoded",
     "silent": "all samples are zero",
     "beyond_end": "the stretch passes the end of the recording",
-    "empty_text": "there is no text, where other rows of the manifest have one",
+    "empty_text": "there is no text, where other rows have one; adapt uses such rows, finetune and evaluate leave them out",
     "too_short": "the text needs more frames than the audio gives (CTC)",
     "unknown_language": "the language is not an ISO 639-3 code",
 }
