@@ -46,6 +46,7 @@ def speak(text: str, voice: str, *, rate: int = 170, pitch: int = 50, expression
         return 0
 
     library.espeak_SetSynthCallback(collect)
+    library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # of its noise, which else follows the clock
     data = text.encode() + b"\0"
     library.espeak_Synth(data, ctypes.c_size_t(len(data)), 0, _CHARACTERS, 0, _UTF8, None, None)
     if not pieces:

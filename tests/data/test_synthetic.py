@@ -1,3 +1,7 @@
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 
@@ -14,6 +18,19 @@ def test_speech_is_made_at_16_khz_and_varies_with_the_settings():
     assert 0.5 < len(samples) / 16_000 < 2
     assert np.abs(samples).max() > 0.1
     assert len(speak("maji moto", "sw", rate=260)) < len(samples)
+
+
+def test_every_process_says_the_same():
+    code = (
+        "from speechxl.data.espeak import speak; import sys;"
+        "[sys.stdout.buffer.write(speak(text, 'sw+f2').tobytes()) for text in ('maji moto', 'nyota saba')]"
+    )
+    outputs = []
+    for _ in range(2):
+        outputs.append(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+        time.sleep(1.1)  # by itself espeak-ng takes its noise from the clock, in seconds
+    assert len(outputs[0]) > 50_000
+    assert outputs[0] == outputs[1]
 
 
 def test_voices_differ():
