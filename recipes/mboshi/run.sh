@@ -1,5 +1,5 @@
 #!/bin/sh
-# The whole recipe: run.sh CORPORA [OUT]. About two hours on 2 cores; what is done already is not done again.
+# The whole recipe: run.sh CORPORA [OUT]. README.md says how long each part takes; what is done already is not done again.
 set -eu
 recipe=$(cd "$(dirname "$0")" && pwd)
 corpora=$1
