@@ -1,29 +1,47 @@
 """Manifests of the recipe: ``prepare.py CORPORA OUT``.
 
-Writes ``OUT/speech.tsv``, the training rows of every corpus below ``CORPORA`` (for `pretrain`), and ``OUT/mboshi.tsv``,
-Mboshi's own (for `adapt`, `finetune` and `evaluate`). The recordings stay where they are.
+Writes ``OUT/speech.tsv``, the training rows of every corpus below ``CORPORA`` (for `pretrain`), ``OUT/mboshi.tsv``,
+Mboshi's own (for `adapt`, `finetune` and `evaluate`), and ``OUT/mboshi-5.tsv`` and ``OUT/mboshi-15.tsv`` with that many
+minutes to train on and the same dev rows. The smaller is part of the larger. The recordings stay where they are.
 """
 
+import hashlib
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
 from speechxl.data.manifest import read_manifest, write_manifest
+from speechxl.shapes import Utterance
+
+MINUTES = (5, 15)
+
+
+def some(rows: Sequence[Utterance], minutes: float) -> list[Utterance]:
+    """Training rows of about so many minutes, chosen by name, and all dev rows."""
+    train = sorted(
+        (row for row in rows if row.split == "train"), key=lambda row: hashlib.sha256(row.id.encode()).digest()
+    )
+    passed = accumulate(row.seconds for row in train)
+    chosen = {row.id for row, seconds in zip(train, passed, strict=True) if seconds <= 60 * minutes}
+    return [row for row in rows if row.split == "dev" or row.id in chosen]
 
 
 def main(corpora: Path, out: Path) -> None:
-    """Writes both manifests and prints what is in them."""
+    """Writes the manifests and prints what is in them."""
     manifests = sorted(corpora.glob("*/manifest.tsv"))
     if corpora / "mboshi" / "manifest.tsv" not in manifests:
         sys.exit(f"{corpora}: no mboshi/manifest.tsv below this folder.")
     rows = [row for path in manifests for row in read_manifest(path) if row.split == "train"]
     rows = [replace(row, id=str(row.path)) for row in rows]  # names of recordings are unique within a corpus only
     mboshi = read_manifest(corpora / "mboshi" / "manifest.tsv")
-    for name, chosen in {"speech.tsv": rows, "mboshi.tsv": mboshi}.items():
-        write_manifest(out / name, chosen)
+    tables = {"speech": rows, "mboshi": mboshi} | {f"mboshi-{minutes}": some(mboshi, minutes) for minutes in MINUTES}
+    for name, chosen in tables.items():
+        write_manifest(out / f"{name}.tsv", chosen)
         minutes = sum(row.seconds for row in chosen) / 60
         print(
-            f"{out / name}: {len(chosen)} utterances, {minutes:.1f} min, {len({r.language for r in chosen})} languages"
+            f"{out / name}.tsv: {len(chosen)} utterances, {minutes:.1f} min, {len({r.language for r in chosen})} languages"
         )
 
 
