@@ -8,20 +8,9 @@ import soundfile
 from tests.conftest import tone
 
 NEW = [
-    "client_id",
-    "path",
-    "sentence_id",
-    "sentence",
-    "sentence_domain",
-    "up_votes",
-    "down_votes",
-    "age",
-    "gender",
-    "accents",
-    "variant",
-    "locale",
-    "segment",
-]
+    "client_id", "path", "sentence_id", "sentence", "sentence_domain", "up_votes", "down_votes", "age", "gender",
+    "accents", "variant", "locale", "segment",
+]  # fmt: skip
 OLD = ["client_id", "path", "sentence", "up_votes", "down_votes", "age", "gender", "accent"]
 
 
