@@ -29,7 +29,8 @@ def prepare(
         split: Split for rows that name none.
         columns: Columns of the table, such as --columns.text=ipa; the others are guessed.
         all_clips: Of Common Voice, also the clips that are in no split: those of validated.tsv with split "validated",
-            and those of other.tsv with split "other" and without text; none of speakers or sentences of dev and test.
+            those of other.tsv with split "other" and without text; with split "overlap" if their speaker or sentence is
+            in dev or test.
         overwrite: Replace a manifest that stands there already.
     """
     import logging

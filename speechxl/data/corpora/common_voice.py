@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -35,9 +36,9 @@ def read(source: Path, all_clips: bool = False) -> Iterator[Utterance | Fault]:
 
     Args:
         source: Folder of a language (``cv-corpus-XX.0-YYYY-MM-DD/sw``), or one that holds such folders.
-        all_clips: Also the clips that are in no split: ``validated.tsv`` with split "validated", and ``other.tsv`` with
-            split "other" and their unconfirmed text in the column "unchecked_text". Clips of speakers or sentences
-            of dev and test are not among them.
+        all_clips: Also the clips that are in no split: those of ``validated.tsv`` with split "validated", those of
+            ``other.tsv`` with split "other"; but with split "overlap" if their speaker or sentence is in dev or test.
+            The texts of ``other.tsv`` stand in the column "unchecked_text".
     """
     for folder in _languages(source):
         yield from _language(folder, all_clips)
@@ -97,7 +98,6 @@ def _language(folder: Path, all_clips: bool) -> Iterator[Utterance | Fault]:
     taken: set[str] = set()
     tested: set[tuple[str, str]] = set()
     for name in there if all_clips else [name for name in there if name in SPLITS]:
-        passed = 0
         for place, row in _rows(folder / f"{name}.tsv", ("path", "sentence")):
             if isinstance(row, Fault):
                 yield row
@@ -105,13 +105,13 @@ def _language(folder: Path, all_clips: bool) -> Iterator[Utterance | Fault]:
             marks = {(column, row[column]) for column in ("client_id", "sentence") if row.get(column)}
             if name in ("dev", "test"):
                 tested |= marks
-            if name in MORE and (row["path"] in taken or marks & tested):
-                passed += row["path"] not in taken
+            if name in SPLITS:
+                taken.add(row["path"])
+            elif row["path"] in taken:
                 continue
-            taken.add(row["path"])
-            yield _utterance(folder, name, row, recordings, seconds, place)
-        if passed:
-            log.info("%s: %d clips passed over, their speaker or sentence is in dev or test", f"{name}.tsv", passed)
+            item = _utterance(folder, name, row, recordings, seconds, place)
+            overlaps = name in MORE and marks & tested
+            yield replace(item, split="overlap") if overlaps and isinstance(item, Utterance) else item
 
 
 def _utterance(

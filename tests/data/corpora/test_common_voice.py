@@ -81,13 +81,16 @@ def test_accents_stand_in_one_column_whatever_the_release_calls_it(tmp_path):
         assert row.extra["accents"] == "Kenya"
 
 
-def test_all_clips_are_those_without_speakers_and_sentences_of_dev_and_test(release):
+def test_clips_in_no_split_are_told_apart_by_speakers_and_sentences_of_dev_and_test(release):
     rows = list(read(release / "sw", all_clips=True))[4:]
     assert [(row.id, row.split, row.text) for row in rows] == [
         ("common_voice_sw_5.mp3", "validated", "nne"),
+        ("common_voice_sw_6.mp3", "overlap", "tatu"),
+        ("common_voice_sw_7.mp3", "overlap", "tano"),
         ("common_voice_sw_8.mp3", "other", ""),
+        ("common_voice_sw_9.mp3", "overlap", ""),
     ]
-    assert rows[1].extra["unchecked_text"] == "sita"
+    assert [row.extra["unchecked_text"] for row in rows[3:]] == ["sita", "saba"]
 
 
 def test_several_languages_of_a_release(release):
@@ -166,7 +169,7 @@ def test_a_delta_release_has_no_splits(tmp_path):
 def test_prepare_writes_a_manifest_of_a_release(release, tmp_path, kind):
     (release / "sw" / "clips" / "common_voice_sw_2.mp3").unlink()
     outcome = prepare(kind, release, tmp_path / "data", all_clips=True)
-    assert (outcome.document["utterances"], outcome.document["with_text"], outcome.document["dropped"]) == (5, 4, 1)
+    assert (outcome.document["utterances"], outcome.document["with_text"], outcome.document["dropped"]) == (8, 6, 1)
     rows = read_manifest(tmp_path / "data" / "manifest.tsv")
     assert rows[0].text == 'alisema "ndiyo'
     assert rows[0].extra["age"] == "twenties"
