@@ -12,7 +12,7 @@ import pytest
 from speechxl.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
-STUB = """#!{python}
+STUB = """#!{python} -IS
 # Notes what is asked for. Training and evaluation leave behind what the next step of a script looks for.
 import json, subprocess, sys
 from pathlib import Path
