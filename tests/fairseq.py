@@ -3,6 +3,9 @@
 import argparse
 import sys
 import types
+from collections import defaultdict
+from contextlib import contextmanager
+from unittest.mock import patch
 
 import torch
 
@@ -76,7 +79,9 @@ def settings(family, form="dict", **changes):
     """``cfg`` or ``args`` of a pretrained model, in one of the forms that fairseq has had."""
     model, normalize = model_settings(family, **changes), family == "large"
     if form == "args":  # everything in one namespace, until 2020
-        return {"args": argparse.Namespace(arch=model.pop("_name"), task="audio_pretraining", normalize=normalize, **model)}
+        return {
+            "args": argparse.Namespace(arch=model.pop("_name"), task="audio_pretraining", normalize=normalize, **model)
+        }
     return {"cfg": {"model": model, "task": {"_name": "audio_pretraining", "normalize": normalize, "labels": None}}}
 
 
@@ -85,7 +90,9 @@ def fine_tuned_settings(family, form="dict", normalize=None):
     normalize = family == "large" if normalize is None else normalize
     inner = settings(family, form)
     if form == "args":
-        return {"args": argparse.Namespace(arch="wav2vec_ctc", normalize=normalize, labels="ltr", w2v_args=inner["args"])}
+        return {
+            "args": argparse.Namespace(arch="wav2vec_ctc", normalize=normalize, labels="ltr", w2v_args=inner["args"])
+        }
     model = {"_name": "wav2vec_ctc", "normalize": "${task.normalize}", "dropout": 0.2, "w2v_args": inner["cfg"]}
     return {"cfg": {"model": model, "task": {"_name": "audio_finetuning", "normalize": normalize, "labels": "ltr"}}}
 
@@ -99,20 +106,16 @@ def save(path, parameters, said, *, zipped=True, **more):
     return str(path)
 
 
-class hidden_modules:
+@contextmanager
+def hidden_modules():
     """Modules that pickled classes pretend to come from while a file is written, and that are gone when it is read."""
-
-    modules = ("omegaconf.dictconfig", "omegaconf.nodes", "omegaconf.base", "fairseq.data.dictionary", "fairseq.constants")
-
-    def __enter__(self):
-        for name in self.modules:
-            sys.modules[name] = types.ModuleType(name)
-        for kind in (DictConfig, ListConfig, AnyNode, EnumNode, ContainerMetadata, Mode, Dictionary):
-            setattr(sys.modules[kind.__module__], kind.__name__, kind)
-
-    def __exit__(self, *_):
-        for name in self.modules:
-            del sys.modules[name]
+    names = ("omegaconf", "omegaconf.dictconfig", "omegaconf.nodes", "omegaconf.base")
+    names += ("fairseq", "fairseq.data", "fairseq.data.dictionary", "fairseq.constants")
+    modules = {name: types.ModuleType(name) for name in names}
+    for kind in (DictConfig, ListConfig, AnyNode, EnumNode, ContainerMetadata, Mode, Dictionary):
+        setattr(modules[kind.__module__], kind.__name__, kind)
+    with patch.dict(sys.modules, modules):
+        yield
 
 
 def pretend(module):
@@ -127,6 +130,7 @@ def pretend(module):
 class ContainerMetadata:
     def __init__(self):
         self.ref_type, self.object_type, self.key, self.flags = dict, type(None), None, {"struct": True}
+        self.resolver_cache = defaultdict(dict, {"now": {}})
 
 
 class _Node:

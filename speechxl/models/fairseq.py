@@ -24,6 +24,7 @@ _SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 _CONVOLUTIONS = "[(512, 10, 5)] + [(512, 3, 2)] * 4 + [(512, 2, 2)] * 2"
 _LARGEST_STACK = 100
 _NEVER_LOADED = ("os", "posix", "nt", "sys")
+"""Modules that torch refuses whatever it is told; no settings need them."""
 _LAYER = r"encoder\.layers\.(\d+)\."
 _NAMES = [
     (re.compile(pattern), name)
@@ -94,12 +95,13 @@ def read_checkpoint(source: str) -> Checkpoint:
     document = _unpickle(Path(source))
     model = document.get("model") if isinstance(document, dict) else None
     settings = document.get("cfg") or document.get("args") if isinstance(document, dict) else None
-    if settings is None or not isinstance(model, dict) or not all(isinstance(x, Tensor) for x in model.values()):
+    named = isinstance(model, dict) and all(isinstance(x, Tensor) and isinstance(key, str) for key, x in model.items())
+    if not named or not settings:
         raise InputError(
             f"{source}: {_kind(document)}; a checkpoint of fairseq was expected, which holds 'model' (tensors) and 'cfg' or "
             "'args' (settings). Other models are read as folders of transformers."
         )
-    tensors = _without_prefixes(source, model)
+    tensors = _without_prefixes(source, document["model"])
     try:
         outer, task, inner, inner_task = _sections(_plain(settings))
         state = _plain(document.get("task_state")) or {}
@@ -265,28 +267,36 @@ def _configuration(source: str, settings: dict[str, Any], tensors: dict[str, Ten
     """Configuration of `transformers`; where settings are silent the weights speak, where both speak they must agree."""
     name = settings.get("_name") or settings.get("arch") or "wav2vec2"
     if name != "wav2vec2":
-        raise InputError(f"{source}: the model is {name!r}; only fairseq's 'wav2vec2' can be read (not HuBERT, data2vec, ...).")
+        raise InputError(
+            f"{source}: the model is {name!r}; only fairseq's 'wav2vec2' can be read (not HuBERT, data2vec, ...)."
+        )
     for field, only in _ONLY.items():
         if settings.get(field, only) not in (only, None):
             raise InputError(
                 f"{source}: was trained with {field} {settings[field]!r}; only models with {only!r} can be represented."
             )
     if settings.get("negatives_from_everywhere") or settings.get("cross_sample_negatives"):
-        log.warning("%s: distractors were drawn elsewhere too; here they are masked frames of the same utterance", source)
+        log.warning(
+            "%s: distractors were drawn elsewhere too; here they are masked frames of the same utterance", source
+        )
 
     def shape(name: str, dimensions: int) -> torch.Size:
         if name not in tensors:
             raise InputError(f"{source}: has no parameter {name}, so it is not a wav2vec 2.0 model.")
         size = tensors[name].shape
         if len(size) != dimensions or 0 in size:
-            raise InputError(f"{source}: the parameter {name} has shape {tuple(size)}; {dimensions} dimensions were expected.")
+            raise InputError(
+                f"{source}: the parameter {name} has shape {tuple(size)}; {dimensions} dimensions were expected."
+            )
         return size
 
     def number(field: str, default: float) -> Any:
         value = settings.get(field)
         value = default if value is None else value
         if not isinstance(value, type(default)) and not (isinstance(value, int) and isinstance(default, float)):
-            raise InputError(f"{source}: {field} is {value!r} in its settings; a {type(default).__name__} was expected.")
+            raise InputError(
+                f"{source}: {field} is {value!r} in its settings; a {type(default).__name__} was expected."
+            )
         return value
 
     def count(pattern: str) -> int:
@@ -364,7 +374,7 @@ def _configuration(source: str, settings: dict[str, Any], tensors: dict[str, Ten
     }
 
 
-def _convolutions(source: str, text: object) -> list[tuple[int, int, int]]:
+def _convolutions(source: str, text: Any) -> list[tuple[int, int, int]]:
     """(channels, kernel, stride) of each layer, from text such as ``[(512,10,5)] + [(512,3,2)] * 4``."""
 
     def value(node: ast.AST) -> Any:
@@ -382,7 +392,7 @@ def _convolutions(source: str, text: object) -> list[tuple[int, int, int]]:
 
     try:
         layers = value(ast.parse(text, mode="eval").body) if isinstance(text, str) else text
-        stack = [(int(dim), int(kernel), int(stride)) for dim, kernel, stride in layers]  # type: ignore[attr-defined]
+        stack = [(int(dim), int(kernel), int(stride)) for dim, kernel, stride in layers]
         if not stack or min(map(min, stack)) < 1:
             raise ValueError
         return stack
@@ -397,7 +407,9 @@ def _normalise(source: str, config: dict[str, Any], sections: Sequence[dict[str,
     """What the settings say; a fine-tuned model must have been given waveforms as the pretrained one was."""
     said = {section["normalize"] for section in sections if isinstance(section.get("normalize"), bool)}
     if len(said) > 1:
-        raise InputError(f"{source}: normalize is true in some of its settings and false in others (before fine-tuning).")
+        raise InputError(
+            f"{source}: normalize is true in some of its settings and false in others (before fine-tuning)."
+        )
     if said:
         return said.pop()
     usual = config["feat_extract_norm"] == "layer"
