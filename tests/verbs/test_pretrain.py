@@ -13,6 +13,7 @@ from speechxl.models.weights import load_pretraining_model, read_card
 from speechxl.tasks.pretraining import Pretraining
 from speechxl.verbs.adapt import adapt
 from speechxl.verbs.pretrain import pretrain
+from tests import fairseq
 from tests.conftest import SMALL
 
 QUICK = {
@@ -77,6 +78,31 @@ def test_a_folder_written_by_transformers_alone_can_be_continued(corpus, tmp_pat
     adapt(str(tmp_path / "hub"), train=[corpus], out=tmp_path / "m", **QUICK)
     assert read_card(str(tmp_path / "m")).preset == "xls-r-300m"
     assert read_card(str(tmp_path / "m")).normalise
+
+
+@pytest.mark.parametrize("form", ["dict", "args"])
+def test_a_checkpoint_file_of_fairseq_can_be_continued(corpus, tmp_path, form):
+    said = fairseq.settings("base", form)
+    source = fairseq.save(tmp_path / "base.pt", fairseq.tensors("base"), said, zipped=form == "dict")
+    adapt(source, train=[corpus], out=tmp_path / "m", **QUICK)
+    assert read_card(str(tmp_path / "m")).preset == "w2v2-base"
+    assert not read_card(str(tmp_path / "m")).normalise
+    settings = yaml.safe_load((tmp_path / "m" / "config.yaml").read_text())
+    assert settings["contrast"]["feature_penalty"] == 10.0
+    assert settings["contrast"]["gumbel_start"] == settings["contrast"]["gumbel_floor"] == 0.5
+    before, after = (load_pretraining_model(folder)[0] for folder in (source, str(tmp_path / "m")))
+    for (name, old), new in zip(before.state_dict().items(), after.state_dict().values(), strict=True):
+        assert (old - new).abs().max() < 0.01, name
+    assert any(not torch.equal(old, new) for old, new in zip(before.parameters(), after.parameters(), strict=True))
+
+
+def test_a_checkpoint_file_that_was_fine_tuned_needs_a_new_quantizer(corpus, tmp_path):
+    source = fairseq.save(tmp_path / "ft.pt", fairseq.fine_tuned("large"), fairseq.fine_tuned_settings("large"))
+    with pytest.raises(InputError, match="--reinit_quantizer true"):
+        adapt(source, train=[corpus], out=tmp_path / "m", **QUICK)
+    adapt(source, train=[corpus], out=tmp_path / "m", reinit_quantizer=True, **QUICK)
+    settings = yaml.safe_load((tmp_path / "m" / "config.yaml").read_text())
+    assert settings["contrast"]["gumbel_start"] == 2.0
 
 
 def test_a_fine_tuned_folder_is_refused(corpus, tmp_path, ctc_folder):
