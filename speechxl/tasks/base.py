@@ -7,9 +7,11 @@ from typing import Any
 
 import lightning
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from speechxl.shapes import Batch
+from speechxl.tasks.strategies import gradient_norm, shard
 
 
 @dataclass
@@ -22,6 +24,9 @@ class LossSum:
     """() masked frames, or utterances."""
     measures: dict[str, tuple[Tensor, Tensor | float]] = field(default_factory=dict)
     """Sum and weight of what is logged."""
+
+
+pytree.register_dataclass(LossSum)  # FSDP looks for the tensors in what it has computed
 
 
 class Meter:
@@ -93,10 +98,19 @@ class Task(lightning.LightningModule):
         """Loss of a batch."""
         raise TypeError(f"{type(self).__name__} has no loss.")
 
+    def forward(self, batch: Batch) -> LossSum:
+        """`loss`, around which FSDP gathers the parameters."""
+        return self.loss(batch)
+
+    def configure_model(self) -> None:
+        """Splits the parameters over processes where the strategy asks for it."""
+        if self.device_mesh is not None:
+            shard(self, self.model.wav2vec2.encoder.layers, self.device_mesh["data_parallel"])
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch, times what Lightning will divide by; the true divisor follows in `on_before_optimizer_step`."""
         del batch_idx
-        loss = self.loss(batch)
+        loss = self(batch)
         self._count = self._count + loss.count
         self.meter.add("loss", loss.total, loss.count)
         for name, (total, weight) in loss.measures.items():
@@ -114,10 +128,10 @@ class Task(lightning.LightningModule):
         """Turns gradients of sums into gradients of the mean, then limits their norm."""
         count = torch.as_tensor(self._count, device=self.device, dtype=torch.float32)
         if self.trainer.world_size > 1:
-            count = torch.as_tensor(self.all_gather(count)).sum()
+            count = torch.as_tensor(self.trainer.strategy.reduce(count, reduce_op="sum"))
         gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         torch._foreach_mul_(gradients, self.trainer.world_size / count.clamp(min=1))
-        norm = nn.utils.get_total_norm(gradients)
+        norm = gradient_norm(gradients)
         self.meter.add("gradient_norm", norm)
         if self.clip is not None:
             torch._foreach_mul_(gradients, (self.clip / (norm + 1e-6)).clamp(max=1.0))

@@ -23,12 +23,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from speechxl.data.datamodule import SpeechData
-from speechxl.errors import InputError, Interrupted
+from speechxl.errors import InputError, Interrupted, RunFailed
 from speechxl.files import replace_file, write_text
 from speechxl.heap import keep_heap
 from speechxl.models.device import choose_device
 from speechxl.shapes import SAMPLE_RATE
 from speechxl.tasks.base import Task
+from speechxl.tasks.processes import environment, places, rank
+from speechxl.tasks.strategies import Sharded, choose_strategy, first_line, gather, is_lost_process, skeleton
 
 log = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.ckpt"
@@ -54,6 +56,8 @@ def fit(
     *,
     precision: str,
     device: str = "auto",
+    strategy: str = "auto",
+    timeout: float = 10.0,
     keep: Callable[[], None] | None = None,
 ) -> None:
     """Trains, continuing from ``out/checkpoint.ckpt`` if it is there.
@@ -65,10 +69,13 @@ def fit(
         schedule: Steps.
         precision: ``"32"`` or ``"bf16"``.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        strategy: Of several processes, ``"ddp"``, ``"fsdp"`` or ``"auto"``.
+        timeout: Minutes that a process waits for the others.
         keep: Called whenever dev error (`Task.score`) is lower than ever.
 
     Raises:
         Interrupted: After SIGINT or SIGTERM, when the checkpoint is written.
+        RunFailed: If another process has ended, or does not answer.
     """
     _quieten_lightning()
     keep_heap()
@@ -81,9 +88,15 @@ def fit(
     if keep is not None:
         callbacks.insert(0, _Best(keep))
     device = choose_device(device)
-    several = device == "cuda" and torch.cuda.device_count() > 1
+    devices, machines = places(device)
+    chosen = choose_strategy(
+        strategy, device, devices * machines, task.model, timeout=timeout, unused=task.skips_parameters
+    )
+    whole = skeleton(task.model) if isinstance(chosen, Sharded) else None
     trainer = lightning.Trainer(
         accelerator=device,
+        devices=devices,
+        num_nodes=machines,
         max_steps=schedule.max_steps,
         precision="bf16-mixed" if precision == "bf16" else "32-true",
         accumulate_grad_batches=schedule.accumulate,
@@ -92,17 +105,35 @@ def fit(
         num_sanity_val_steps=0,
         callbacks=callbacks,
         logger=TensorBoardLogger(out, name="tensorboard", version="") if find_spec("tensorboard") else False,
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO(), environment(device)],
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
-        strategy="ddp_find_unused_parameters_true" if several and task.skips_parameters else "auto",
+        strategy=chosen,
     )
+    # Lightning would ask all processes before each batch whether to end, which makes a GPU wait; `_Checkpoints` asks
+    trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
     try:
         trainer.fit(task, data, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
+        if isinstance(chosen, Sharded) and whole is not None:
+            task.model = gather(chosen, whole)
     except (SIGTERMException, SystemExit):  # before the first step, or asked for twice: Lightning's own way out
         raise Interrupted("ended at once, without saving; continue from the last checkpoint with --resume") from None
+    except RuntimeError as error:
+        if devices * machines == 1 or not is_lost_process(error):
+            raise
+        raise RunFailed(
+            f"process {rank()} of {devices * machines} lost touch with another one after step {task.global_step}: that one "
+            f"has ended, or did not answer for {timeout:g} minutes; its own messages say why ({first_line(error)}). "
+            f"{_where_to_go_on(checkpoint)}"
+        ) from error
+
+
+def _where_to_go_on(checkpoint: Path) -> str:
+    if not checkpoint.exists():
+        return "There is no checkpoint yet; start again."
+    return f"The last checkpoint is of step {checkpoint_step(checkpoint)}; continue with --resume."
 
 
 def checkpoint_step(checkpoint: Path) -> int:
@@ -252,7 +283,7 @@ class _Measures(Callback):
         self.path, self.schedule = path, schedule
         self.progress = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeRemainingColumn(),
-            console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True,
+            console=Console(stderr=True), disable=not sys.stderr.isatty() or rank() > 0, transient=True,
         )  # fmt: skip
         self.bar = self.progress.add_task("", total=schedule.max_steps)
         self.begun = self.spoken = self.logged = time.monotonic()
@@ -268,7 +299,8 @@ class _Measures(Callback):
                     for row in list(csv.reader(file))[1:]
                     if len(row) == 3 and int(row[0]) <= trainer.global_step
                 ]
-        write_text(self.path, "".join(f"{','.join(row)}\n" for row in rows))
+        if trainer.is_global_zero:
+            write_text(self.path, "".join(f"{','.join(row)}\n" for row in rows))
         self.begun = self.spoken = self.logged = time.monotonic()
         self.first = trainer.global_step
         self.progress.start()

@@ -17,6 +17,7 @@ from speechxl.files import write_text
 from speechxl.models.weights import Card, save_model
 from speechxl.shapes import Utterance
 from speechxl.tasks.pretraining import Pretraining
+from speechxl.tasks.processes import rank, world_size
 from speechxl.tasks.schedule import linear_decay
 from speechxl.tasks.training import fit
 from speechxl.verbs.outcome import PARTIAL, Outcome
@@ -80,6 +81,8 @@ def run_contrastive(
     seed: int,
     resume: bool,
     dry_run: bool,
+    strategy: str,
+    checkpoint_activations: bool,
     dropout: Dropout,
     mask: Mask,
     objective: Objective,
@@ -103,6 +106,8 @@ def run_contrastive(
         seed: Of all draws.
         resume: Whether to go on in ``out``.
         dry_run: Whether to stop before anything is written.
+        strategy: How several processes train together.
+        checkpoint_activations: Whether activations are computed again instead of kept.
         dropout: For its layer drop.
         mask: Span masks.
         objective: What is minimised.
@@ -122,7 +127,7 @@ def run_contrastive(
         "dropped": {"unusable_audio": len(speech.faults)},
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "max_steps": max_steps,
-        "epochs": max_steps * optim.accumulate * batch_seconds / 3600 / sum(hours.values()),
+        "epochs": max_steps * optim.accumulate * world_size(device) * batch_seconds / 3600 / sum(hours.values()),
     }
     text = "{utterances} utterances, {hours:.2f} h, {parameters:,} parameters, {max_steps} steps, about {epochs:.1f} epochs"
     if dry_run:
@@ -147,8 +152,10 @@ def run_contrastive(
     if fresh and objective.code_spread:
         model.quantizer.spread(first_features(model, make(rows), batch_seconds, seed), objective.code_spread)
     batches = SpeechData(make(rows), make(watched) if watched else None, batch_seconds, data.workers)
-    fit(task, batches, out, plan, precision=precision, device=device)
-    if task.global_rank == 0:
+    model.wav2vec2.checkpoint_activations = checkpoint_activations
+    fit(task, batches, out, plan, precision=precision, device=device, strategy=strategy, timeout=watch.timeout)
+    if rank() == 0:
+        model = task.model  # put together again where it was split
         sample = make([*watched] or list(rows)[:: max(1, round(seconds(rows) / _DEV_SECONDS))])
         codes = code_usage(model, sample, batch_seconds)
         write_text(out / CODEBOOK, json.dumps(codes, indent=1) + "\n")
