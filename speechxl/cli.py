@@ -217,6 +217,8 @@ def _log_to_stderr(*, quiet: bool) -> None:
 
 
 def _fail(verb: str, error: object, code: int) -> int:
+    if code == INTERRUPTED and rank() > 0:
+        return code  # the first process says it
     name = f"speechxl {verb}".strip() + (f" (process {rank()})" if rank() > 0 else "")
     print(f"{name}: {error}" if code == INTERRUPTED else f"{name}: error: {error}", file=sys.stderr)
     return code

@@ -1,6 +1,7 @@
 """Training on several processes: every one with the whole model (DDP), or with a share of it (FSDP2)."""
 
 import copy
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,9 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 FSDP_FROM = 10**9
 """Parameters from which on several GPUs share a model: with AdamW in float32 each takes 16 bytes."""
+
+_LOST = re.compile(r"\bgloo\b|\bNCCL\b|Timed out waiting \d+ms for (recv|send) operation")
+"""What errors of the backends that have no type of their own say."""
 
 
 def choose_strategy(
@@ -153,11 +157,12 @@ def gradient_norm(gradients: list[Tensor]) -> Tensor:
     return norm.full_tensor() if isinstance(norm, DTensor) else norm
 
 
-def is_lost_process(error: RuntimeError) -> bool:
+def is_lost_process(error: BaseException) -> bool:
     """Whether an error says that another process does not answer."""
-    return isinstance(error, DistError) or "gloo" in str(error).lower() or "NCCL" in str(error)
+    return isinstance(error, DistError) or (isinstance(error, RuntimeError) and bool(_LOST.search(str(error))))
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of an error, or its kind."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+def in_short(error: BaseException) -> str:
+    """What a distributed error says, without the place in its source and advice on reporting it."""
+    line = re.sub(r"^\[\S+:\d+\] ", "", str(error).strip().partition("\n")[0])
+    return line.partition(". This is ")[0] or type(error).__name__

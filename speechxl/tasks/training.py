@@ -30,7 +30,7 @@ from speechxl.models.device import choose_device
 from speechxl.shapes import SAMPLE_RATE
 from speechxl.tasks.base import Task
 from speechxl.tasks.processes import environment, places, rank
-from speechxl.tasks.strategies import Sharded, choose_strategy, first_line, gather, is_lost_process, skeleton
+from speechxl.tasks.strategies import Sharded, choose_strategy, gather, in_short, is_lost_process, skeleton
 
 log = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.ckpt"
@@ -124,9 +124,8 @@ def fit(
         if devices * machines == 1 or not is_lost_process(error):
             raise
         raise RunFailed(
-            f"process {rank()} of {devices * machines} lost touch with another one after step {task.global_step}: that one "
-            f"has ended, or did not answer for {timeout:g} minutes; its own messages say why ({first_line(error)}). "
-            f"{_where_to_go_on(checkpoint)}"
+            f"process {rank()} of {devices * machines} has to end: another one has ended, or did not answer for {timeout:g} "
+            f"minutes; its own messages say why. {_where_to_go_on(checkpoint)}"
         ) from error
 
 
@@ -234,7 +233,12 @@ class _Checkpoints(Callback):
     def on_exception(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
     ) -> None:
-        del trainer, pl_module, exception
+        del pl_module
+        if is_lost_process(exception):  # at once, as a launcher may end this process, too
+            log.warning(
+                "process %d of %d lost touch with another one after step %d: %s",
+                trainer.global_rank, trainer.world_size, trainer.global_step, in_short(exception),
+            )  # fmt: skip
         self._restore()
 
     def _restore(self) -> None:
