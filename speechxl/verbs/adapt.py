@@ -41,6 +41,8 @@ def adapt(
     seed: int = 1,
     resume: bool = False,
     dry_run: bool = False,
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto",
+    checkpoint_activations: bool = False,
     dropout: Dropout = Dropout(),
     mask: Mask = Mask(),
     contrast: Contrast = Contrast(),
@@ -70,6 +72,9 @@ def adapt(
         seed: Of all random draws.
         resume: Continue the run that stands in --out.
         dry_run: Say what would be done, and do nothing.
+        strategy: Of several processes each holds the model ("ddp") or a share of it ("fsdp"); "auto" takes "fsdp" from a
+            billion parameters on where there are several GPUs.
+        checkpoint_activations: Compute activations again in the backward pass instead of keeping them: less memory.
         dropout: Changes to the model's regularisation.
         mask: Span masks.
         contrast: Objective; the Gumbel temperature starts at its floor, and at 2 if the quantizer is new.
@@ -98,12 +103,14 @@ def adapt(
     settings = settings_yaml(
         model=model, train=train, out=out, dev=dev, split=split, replay=replay, replay_share=replay_share,
         reinit_quantizer=reinit_quantizer, freeze_extractor=freeze_extractor, max_steps=max_steps,
-        batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, dropout=dropout, mask=mask,
-        contrast=objective, optim=optim, data=data, sampling=sampling, watch=watch, guard=guard, probe=probe,
+        batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, strategy=strategy,
+        checkpoint_activations=checkpoint_activations, dropout=dropout, mask=mask, contrast=objective, optim=optim,
+        data=data, sampling=sampling, watch=watch, guard=guard, probe=probe,
     )  # fmt: skip
     return run_contrastive(
         source, speech, card, settings, fresh=fresh, out=out, max_steps=max_steps,
         batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, resume=resume, dry_run=dry_run,
+        strategy=strategy, checkpoint_activations=checkpoint_activations,
         dropout=Dropout(layer=source.config.layerdrop), mask=mask, objective=objective, optim=optim, data=data,
         sampling=sampling, watch=watch, guard=guard, probe=probe, freeze_extractor=freeze_extractor,
         replay_share=replay_share if replay else 0.0,
