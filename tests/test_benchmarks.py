@@ -11,8 +11,8 @@ SCRIPTS = ["encoder", "pretrain_step", "finetune_step"]
 
 
 def test_every_benchmark_is_tried():
-    helpers = {"compare", "models"}
-    assert {path.stem for path in BENCHMARKS.glob("*.py")} - helpers == set(SCRIPTS)
+    helpers, others = {"compare", "models"}, {"planning"}
+    assert {path.stem for path in BENCHMARKS.glob("*.py")} - helpers == {*SCRIPTS, *others}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -26,3 +26,11 @@ def test_a_benchmark_prints_one_document(name):
     for row in document["results"]:
         assert row.keys() >= FIELDS
         assert row["speedup"] > 0
+
+
+def test_planning_prints_one_document():
+    command = [sys.executable, str(BENCHMARKS / "planning.py"), "--utterances", "20000", "--languages", "9"]
+    document = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert document["utterances"] == 20_000
+    assert 0.7 < document["fill"] <= 1
+    assert document["batches"] * document["fill"] * 75 / 3600 == pytest.approx(document["hours"], rel=0.05)

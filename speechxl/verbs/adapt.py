@@ -85,18 +85,33 @@ def adapt(
         guard: Against a collapse of the codebook.
         probe: A linear recogniser on the features now and then.
     """
+    import logging
+
     import torch
 
     from speechxl.models.weights import load_pretraining_model, read_card
     from speechxl.verbs.contrastive import read_speech, resolve_data, resolve_optim, run_contrastive
     from speechxl.verbs.training import settings_yaml
 
+    log = logging.getLogger(__name__)
     torch.manual_seed(seed)
     source, fresh = load_pretraining_model(model, dropout, reinit_quantizer=reinit_quantizer)
-    card = read_card(model)
+    card, form = read_card(model), source.config
+    if form.feat_extract_norm == "layer" and not card.normalise:
+        log.warning(
+            "%s: says that waveforms are not normalised, though models with layer norm in the extractor are trained on "
+            "normalised ones; is do_normalize in its preprocessor_config.json right?", model,
+        )  # fmt: skip
     shape = PRESETS[card.preset or "xls-r-300m"]
     check_run(max_steps, batch_seconds, replay_share=replay_share)
     objective = settle(contrast, shape, gumbel_start=2.0 if fresh else shape.gumbel_floor)
+    log.info(
+        "%s: %d layers of %d, %s norm in the extractor, %s, waveforms %s, %s %d x %d codes; Gumbel temperature from %g to %g",
+        model, form.num_hidden_layers, form.hidden_size, form.feat_extract_norm,
+        "pre-norm" if form.do_stable_layer_norm else "post-norm", "normalised" if card.normalise else "as they are",
+        "new" if fresh else "its own", form.num_codevector_groups, form.num_codevectors_per_group,
+        objective.gumbel_start, objective.gumbel_floor,
+    )  # fmt: skip
     optim = resolve_optim(optim, LR_SHARE * shape.lr)
     data = resolve_data(data, shape)
     speech = read_speech(train, dev, split, data, replay)
