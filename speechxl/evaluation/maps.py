@@ -51,9 +51,9 @@ def similarity_map(
     left.spines[["left", "top", "right"]].set_visible(False)
     shown = similarity[np.ix_(order, order)]
     others = shown[~np.eye(size, dtype=bool)]
-    image = right.imshow(shown, cmap="viridis", vmin=others.min(), vmax=max(others.max(), others.min() + 1e-6), aspect="auto")
+    image = right.imshow(shown, cmap="viridis", vmin=min(others.min(), 0.99), vmax=1.0, aspect="auto")
     rows, columns = np.nonzero(close[np.ix_(order, order)] & ~np.eye(size, dtype=bool))
-    right.plot(columns, rows, ".", color="white", markersize=max(2.0, min(6.0, 120 / size)), markeredgewidth=0)
+    right.plot(columns, rows, ".", color="black", markersize=max(2.0, min(6.0, 120 / size)), markeredgewidth=0)
     text = max(4.5, min(9.0, 55 * side / size / 1.6))
     names = [languages[place] for place in order]
     right.set_yticks(range(size), names, fontsize=text)
@@ -111,11 +111,11 @@ def label_places(points: np.ndarray, labels: Sequence[str]) -> list[tuple[float,
     boxes = [(x - 3, y - 3, x + 3, y + 3) for x, y in points]
     places = []
     for (x, y), label in zip(points, labels, strict=True):
-        width, height = 0.62 * _TEXT * len(label), 1.1 * _TEXT
+        width, height = 0.65 * _TEXT * len(label), 1.1 * _TEXT
         options = []
         for reach in (1.0, 1.8, 2.6):
             for angle in np.arange(8) * np.pi / 4:
-                right, up = np.cos(angle) * (width / 2 + 4 * reach), np.sin(angle) * (height / 2 + 4 * reach)
+                right, up = np.cos(angle) * (width / 2 + 5 * reach), np.sin(angle) * (height / 2 + 5 * reach)
                 box = (x + right - width / 2, y + up - height / 2, x + right + width / 2, y + up + height / 2)
                 options.append((sum(_overlap(box, other) for other in boxes) + reach, right, up, box))
         _, right, up, box = min(options)

@@ -115,10 +115,12 @@ def _similarity(document: dict[str, Any]) -> list[Section]:
     note = (
         "Small samples diverge by chance: random halves of a language's own utterances differ by "
         f"{min(row['noise'] for row in document['languages'].values()):.3f} to "
-        f"{max(row['noise'] for row in document['languages'].values()):.3f} bits here. A white dot marks pairs that diverge "
+        f"{max(row['noise'] for row in document['languages'].values()):.3f} bits here. A dot marks pairs that diverge "
         f"less than {CLOSE:g} times what chance makes of samples of their sizes ({alike // 2} of {pairs // 2} pairs); they are "
         "not told apart. Recording conditions and speakers shape codes as well as languages do."
     )
+    if None not in (means := (similarity["mean_in_families"], similarity["mean_between_families"])):
+        note += f" The mean similarity is {means[0]:.3f} within families and {means[1]:.3f} between them."
     links = tree(np.sqrt(divergence))
     shown = f"The two axes show {similarity['points_share']:.0%} of the spread of the distances (classical scaling)."
     return [

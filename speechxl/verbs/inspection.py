@@ -111,15 +111,16 @@ def inspection(
         groups.setdefault(item.utterance.language or UNKNOWN, []).append(item)
     counts = {name: np.stack([_histogram(item.codes, num_codes) for item in items]) for name, items in groups.items()}
     split = {name: _noise(groups[name], counts[name], num_codes, seed) for name in groups}
-    similarity = _similarity(list(groups), counts, list(split.values()))
+    kin = [families.get(name, UNKNOWN) for name in groups]
+    similarity = _similarity(list(groups), kin, counts, list(split.values()))
     languages = {
         name: {
-            "family": families.get(name, UNKNOWN),
+            "family": family,
             **_language(items, counts[name]),
             "noise": round(split[name], 5),
             "nearest": _nearest(name, similarity),
         }
-        for name, items in groups.items()
+        for (name, items), family in zip(groups.items(), kin, strict=True)
     }
     ordered = [item for items in groups.values() for item in items]
     return {
@@ -165,19 +166,30 @@ def _language(items: Sequence[Heard], counts: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _similarity(languages: list[str], counts: Mapping[str, np.ndarray], split: Sequence[float]) -> dict[str, Any]:
+def _similarity(
+    languages: list[str], families: list[str], counts: Mapping[str, np.ndarray], split: Sequence[float]
+) -> dict[str, Any]:
     totals = np.stack([counts[name].sum(0) for name in languages])  # (L, G, V)
     divergence = js_divergence(totals / totals.sum(-1, keepdims=True))
     links = tree(np.sqrt(divergence)) if len(languages) > 1 else np.zeros((0, 4))
     order = leaves_list(links) if len(languages) > 1 else np.zeros(1, int)
     points, shown = plane(np.sqrt(divergence))
+    named = np.array([family != UNKNOWN for family in families])
+    pairs = np.triu(named[:, None] & named, 1)
+    related = np.array(families)[:, None] == np.array(families)
     return {
         "languages": [languages[place] for place in order],
         "matrix": (1 - divergence)[np.ix_(order, order)].round(5).tolist(),
         "noise": noise_floor(split)[np.ix_(order, order)].round(5).tolist(),
         "points": points[order].round(5).tolist(),
         "points_share": round(shown, 4),
+        "mean_in_families": _mean(1 - divergence[pairs & related]),
+        "mean_between_families": _mean(1 - divergence[pairs & ~related]),
     }
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return round(float(values.mean()), 5) if len(values) else None
 
 
 def _nearest(language: str, similarity: Mapping[str, Any]) -> str | None:
