@@ -57,7 +57,9 @@ def read_alignment(path: Path) -> dict[str, list[Segment]]:
                 name, start, end, phone = (cells[place] for place in places)
                 segment = Segment(float(start), float(end), unicodedata.normalize("NFC", phone.strip()))
             except (IndexError, ValueError):
-                raise InputError(f"{path}:{number}: {line!r}; path, two times in seconds and a phone were expected.") from None
+                raise InputError(
+                    f"{path}:{number}: {line!r}; path, two times in seconds and a phone were expected."
+                ) from None
             if not 0 <= segment.start <= segment.end:
                 raise InputError(f"{path}:{number}: a segment from {start} s to {end} s; it must end after it starts.")
             recordings.setdefault(normpath(folder / name), []).append(segment)

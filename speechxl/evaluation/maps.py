@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 from scipy.cluster.hierarchy import dendrogram
 
@@ -17,9 +18,9 @@ _TEXT = 7.0
 def family_styles(families: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Colour and marker of each family, the commonest first; no two share both."""
     names = sorted(set(families), key=lambda name: (-families.count(name), name))
-    colours = [*colormaps["tab10"].colors]
+    colours = colormaps["tab10"](range(10))
     return {
-        name: (_hex(colours[place % 10]), _MARKERS[(place // 10) % len(_MARKERS)]) for place, name in enumerate(names)
+        name: (to_hex(colours[place % 10]), _MARKERS[(place // 10) % len(_MARKERS)]) for place, name in enumerate(names)
     }
 
 
@@ -84,7 +85,11 @@ def language_plane(languages: Sequence[str], families: Sequence[str], points: np
     axes.grid(alpha=0.25)
     figure.draw_without_rendering()
     for language, family, (x, y), (right, up) in zip(
-        languages, families, points, label_places(axes.transData.transform(points) * 72 / figure.dpi, languages), strict=True
+        languages,
+        families,
+        points,
+        label_places(axes.transData.transform(points) * 72 / figure.dpi, languages),
+        strict=True,
     ):
         axes.annotate(
             language, (x, y), (right, up), textcoords="offset points", fontsize=_TEXT, color=styles[family][0],
@@ -124,14 +129,14 @@ def label_places(points: np.ndarray, labels: Sequence[str]) -> list[tuple[float,
     return places
 
 
-def intervals(rows: Mapping[str, tuple[float, float, float]], *, xlabel: str) -> str:
-    """A value with its interval for each name, the first at the top.
+def intervals(rows: Mapping[str, tuple[float, Sequence[float] | None]], *, xlabel: str) -> str:
+    """A value with its interval, where it has one, for each name, the first at the top.
 
     Args:
-        rows: Low, value, high.
+        rows: Value, and low and high.
         xlabel: What it is.
     """
-    low, value, high = np.array(list(rows.values())).T
+    value, low, high = np.array([(value, *(bounds or (value, value))) for value, bounds in rows.values()]).T
     places = np.arange(len(rows))
     figure, axes = new_figure(7.0, 0.8 + 0.17 * len(rows))
     axes.hlines(places, low, high, color="#7f8fa3", linewidth=1.6)
@@ -147,7 +152,3 @@ def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
     """Area that two boxes share."""
     wide, high = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
     return max(wide, 0) * max(high, 0)
-
-
-def _hex(colour: Sequence[float]) -> str:
-    return "#" + "".join(f"{round(255 * part):02x}" for part in colour)

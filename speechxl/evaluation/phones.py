@@ -91,7 +91,7 @@ def _log_emissions(states: np.ndarray, codes: np.ndarray, num_states: int, num_c
 
 def _score(scores: np.ndarray, codes: np.ndarray, chain: np.ndarray) -> np.ndarray:
     """(F, S) log probability of each frame's codes in each state of a chain."""
-    return sum(scores[book][chain][:, column].T for book, column in enumerate(codes.T))  # type: ignore[return-value]
+    return np.sum([book[chain][:, column].T for book, column in zip(scores, codes.T, strict=True)], axis=0)
 
 
 def _best_path(scores: np.ndarray, chain: np.ndarray) -> np.ndarray:

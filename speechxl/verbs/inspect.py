@@ -1,7 +1,7 @@
 """`speechxl inspect`: how languages share the codebooks of a pretrained model."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from speechxl.config import check_run
 from speechxl.verbs.outcome import PARTIAL, Outcome
@@ -63,17 +63,22 @@ def inspect(
             "name the pretrained model, for example the folder that speechxl pretrain or adapt wrote."
         )
     loaded.eval().to(choose_device(device))
-    chosen, faults = sample(rows, 60 * minutes, seed, loaded.wav2vec2.geometry)
+    encoder: Any = loaded.wav2vec2
+    chosen, faults = sample(rows, 60 * minutes, seed, encoder.geometry)
     languages = sorted({row.language for row in chosen})
     dataset = SpeechDataset(chosen, languages, normalise=read_card(model).normalise, seed=seed)
     heard = list(hear(loaded, dataset, batch_seconds))
     codes = loaded.config.num_codevectors_per_group
-    document = inspection(heard, codes, known, alignments, loaded.wav2vec2.geometry, seed)
+    document = inspection(heard, codes, known, alignments, encoder.geometry, seed)
     failures = [{"audio": fault.place, "reason": fault.message} for fault in faults]
-    failures += [
-        {"audio": str(row), "reason": "cannot be decoded"} for row in chosen if row.id in dataset.damaged
-    ]
-    document = {"schema": 1, "model": model, "manifest": [str(path) for path in manifest], **document, "failures": failures}
+    failures += [{"audio": str(row), "reason": "cannot be decoded"} for row in chosen if row.id in dataset.damaged]
+    document = {
+        "schema": 1,
+        "model": model,
+        "manifest": [str(path) for path in manifest],
+        **document,
+        "failures": failures,
+    }
     write_text(files[0], json.dumps(document, ensure_ascii=False) + "\n")
     write_report(files[1], document)
     return Outcome(document, f"{table(document)}\n{files[1]}", PARTIAL if failures else 0)

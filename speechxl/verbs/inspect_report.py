@@ -30,7 +30,9 @@ def write_report(path: Path, document: dict[str, Any]) -> None:
     sections = [_languages(document), *_similarity(document), _usage(document), _phones(document)]
     if document["failures"]:
         rows = [[failure["audio"], failure["reason"]] for failure in document["failures"][:50]]
-        sections.append(Section("Left out", f"{len(document['failures'])} recordings.", [["recording", "reason"], *rows]))
+        sections.append(
+            Section("Left out", f"{len(document['failures'])} recordings.", [["recording", "reason"], *rows])
+        )
     write_page(
         path,
         "How languages share the codes",
@@ -73,12 +75,6 @@ def _languages(document: dict[str, Any]) -> Section:
         ]
         for name, row in rows.items()
     ]
-    bits = {
-        name: (row["loss"]["interval_bits"] or [row["loss"]["bits"]])[:1]
-        + [row["loss"]["bits"]]
-        + (row["loss"]["interval_bits"] or [row["loss"]["bits"]])[-1:]
-        for name, row in rows.items()
-    }
     text = (
         "Contrastive loss with masks and distractors that are the same each time, and 95 % bootstrap intervals over "
         "utterances. A guess among 101 costs 6.66 bits. Perplexity is the number of codes in effective use."
@@ -88,7 +84,8 @@ def _languages(document: dict[str, Any]) -> Section:
         "as long and as quiet. A low loss with many tied distractors means that the language uses few codes, and not that "
         "the model knows it well."
     )
-    figures = [intervals({name: tuple(row) for name, row in bits.items()}, xlabel="contrastive loss (bits)")]
+    points = {name: (row["loss"]["bits"], row["loss"]["interval_bits"]) for name, row in rows.items()}
+    figures = [intervals(points, xlabel="contrastive loss (bits)")]
     return Section("Languages", text, [header, *cells], figures, note)
 
 
@@ -125,7 +122,9 @@ def _similarity(document: dict[str, Any]) -> list[Section]:
     shown = f"The two axes show {similarity['points_share']:.0%} of the spread of the distances (classical scaling)."
     return [
         Section("Similarity", text, figures=[similarity_map(names, families, matrix, close, links)], note=note),
-        Section("Languages in a plane", shown, figures=[language_plane(names, families, np.array(similarity["points"]))]),
+        Section(
+            "Languages in a plane", shown, figures=[language_plane(names, families, np.array(similarity["points"]))]
+        ),
     ]
 
 
@@ -171,6 +170,8 @@ def _phones(document: dict[str, Any]) -> Section:
         cells = ["  ".join(f"{code} ({share:.2f})" for code, share in book) for book in row["books"]]
         pairs = "  ".join(f"{'-'.join(map(str, codes))} ({share:.2f})" for codes, share in row["pairs"])
         rows.append([phone, row["frames"], *cells, pairs])
+    if phones["segmented_utterances"]:
+        text += " Phones placed by the codes fit the codes better than true ones would."
     note = (
         "The commonest codes of each phone, with their probability in its frames. Phone purity is the share of frames that "
         "have the commonest phone of their code, cluster purity that of frames that have the commonest code of their phone "

@@ -49,9 +49,9 @@ def sample(
     long = [row for row in kept if geometry.num_frames(round(row.seconds * SAMPLE_RATE)) >= least]
     shortest = geometry.samples(0, least)[1] / SAMPLE_RATE
     if len(long) < len(kept):
-        logger.warning("%d of %d utterances left out: shorter than %.2f s", len(kept) - len(long), len(kept), shortest)
+        logger.warning("%d of %d utterances left out: shorter than %g s", len(kept) - len(long), len(kept), shortest)
     if not long:
-        raise NothingMatched(f"{rows[0]} and others: no utterance of at least {shortest:.2f} s.")
+        raise NothingMatched(f"{rows[0]} and others: no utterance of at least {shortest:g} s.")
     logger.info("%.1f min of %d languages", sum(row.seconds for row in long) / 60, len({row.language for row in long}))
     return long, faults
 
@@ -76,7 +76,8 @@ def _pieces(rows: Iterable[Utterance]) -> list[Utterance]:
             length = row.seconds / count
             starts = [row.start + length * number for number in range(count)]
             pieces += [
-                replace(row, id=f"{row.id}@{start:.2f}", start=start, duration=length, text="", phonemes="") for start in starts
+                replace(row, id=f"{row.id}@{start:.2f}", start=start, duration=length, text="", phonemes="")
+                for start in starts
             ]
     return pieces
 

@@ -7,7 +7,9 @@ from speechxl.errors import InputError
 @pytest.mark.parametrize("label", ["phone", "unit"])
 def test_segments_are_read_by_recording_in_order_of_time(tmp_path, label):
     path = tmp_path / "alignment.tsv"
-    path.write_text(f"path\tstart_s\tend_s\t{label}\na/x.wav\t00.10\t00.20\tb\na/x.wav\t0\t0.1\ta\u0301\n./y.wav\t0\t1\tk\n")
+    path.write_text(
+        f"path\tstart_s\tend_s\t{label}\na/x.wav\t00.10\t00.20\tb\na/x.wav\t0\t0.1\ta\u0301\n./y.wav\t0\t1\tk\n"
+    )
     found = read_alignment(path)
     assert found == {
         str(tmp_path / "a" / "x.wav"): [(0.0, 0.1, "á"), (0.1, 0.2, "b")],
