@@ -34,7 +34,7 @@ class Errors:
 
     def interval(self, level: float = 0.95, draws: int = 1000, seed: int = 0) -> tuple[float, float] | None:
         """Percentile bootstrap interval of the rate over utterances (Bisani and Ney 2004)."""
-        return _interval(self.total, self.lengths, level, draws, seed)
+        return ratio_interval(self.total, self.lengths, level, draws, seed)
 
     def __add__(self, other: "Errors") -> "Errors":
         """Of two recognitions of the same utterances together."""
@@ -67,16 +67,25 @@ def interval_of_difference(
     """
     if not np.array_equal(errors.lengths, others.lengths):
         raise ValueError("Differences are between recognitions of the same references, in the same order.")
-    return _interval(errors.total - others.total, errors.lengths, level, draws, seed)
+    return ratio_interval(errors.total - others.total, errors.lengths, level, draws, seed)
 
 
-def _interval(
-    edits: np.ndarray, lengths: np.ndarray, level: float, draws: int, seed: int
+def ratio_interval(
+    totals: np.ndarray, counts: np.ndarray, level: float = 0.95, draws: int = 1000, seed: int = 0
 ) -> tuple[float, float] | None:
-    if not lengths.sum():
+    """Percentile bootstrap interval of the sum of totals over the sum of counts; None where that is nothing.
+
+    Args:
+        totals: (N,) of each utterance, such as its errors or its loss.
+        counts: (N,) such as its units or its frames.
+        level: Share of the draws inside.
+        draws: Times that N utterances are drawn with replacement.
+        seed: Of the draws.
+    """
+    if not counts.sum():
         return None
-    weights = np.random.default_rng(seed).multinomial(len(lengths), np.full(len(lengths), 1 / len(lengths)), draws)
-    rates = (weights @ edits) / np.maximum(weights @ lengths, 1)
+    weights = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), draws)
+    rates = (weights @ totals) / np.maximum(weights @ counts, 1)
     low, high = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
