@@ -86,6 +86,8 @@ class Batch:
     """(B,) index into the data module's languages."""
     targets: Targets | None = None
     """What is to be recognised, where it is known."""
+    damaged: list[str] = field(default_factory=list)
+    """Ids of utterances that were passed over while this batch was made, as they cannot be decoded."""
 
     def pin_memory(self) -> Batch:
         """The same in page-locked memory, from which a GPU copies without waiting."""

@@ -7,25 +7,30 @@ from speechxl.verbs.outcome import NOTHING, Outcome
 
 
 def prepare(
-    kind: Literal["folder", "csv"],
+    kind: Literal["folder", "csv", "common_voice", "common-voice"],
     source: Path,
     out: Path,
     *,
     language: str | None = None,
     split: str | None = None,
     columns: dict[str, str] | None = None,
+    all_clips: bool = False,
     overwrite: bool = False,
 ) -> Outcome:
     """Write a manifest of a corpus, and a report of what cannot be used. The recordings stay where they are.
 
     Args:
         kind: "folder": recordings with their texts in files of the same name, searched below as well, the speaker is
-            the folder's name; "csv": a table with one row for each recording, or stretch of one.
+            the folder's name; "csv": a table with one row for each recording, or stretch of one; "common_voice": a
+            release of Mozilla Common Voice, of one language or several, with its splits.
         source: The folder or table.
         out: Manifest to write (.tsv, .jsonl), or a folder for manifest.tsv.
         language: ISO 639-3 code for rows that name none.
         split: Split for rows that name none.
         columns: Columns of the table, such as --columns.text=ipa; the others are guessed.
+        all_clips: Of Common Voice, also the clips that are in no split: those of validated.tsv with split "validated",
+            those of other.tsv with split "other" and without text; with split "overlap" if their speaker or sentence is
+            in dev or test.
         overwrite: Replace a manifest that stands there already.
     """
     import logging
@@ -43,13 +48,16 @@ def prepare(
     log = logging.getLogger(__name__)
     if columns and kind != "csv":
         raise InputError(f"--columns names the columns of a table; a {kind} has none.")
+    reader = kind.replace("-", "_")
+    if all_clips and reader != "common_voice":
+        raise InputError(f"--all_clips is for common_voice; a {kind} has no clips outside its rows.")
     if language and (wrong := language_fault(language)):
         raise InputError(f"--language: {wrong}.")
     manifest = out if is_manifest(out) else out / "manifest.tsv"
     if manifest.exists() and not overwrite:
         raise InputError(f"{manifest} stands there already; replace it with --overwrite.")
-    read = import_module(f"speechxl.data.corpora.{kind}").read
-    items = list(read(source, columns) if columns else read(source))
+    options = {"columns": columns} if columns else {"all_clips": True} if all_clips else {}
+    items = list(import_module(f"speechxl.data.corpora.{reader}").read(source, **options))
     faults = [item for item in items if isinstance(item, Fault)]
     rows: dict[str, Utterance] = {}
     for item in items:

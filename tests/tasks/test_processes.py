@@ -22,7 +22,8 @@ from speechxl.errors import InputError
 from speechxl.models.weights import new_pretraining_model
 from speechxl.tasks.processes import environment, places, rank, world_size
 from speechxl.tasks.strategies import Sharded, choose_strategy
-from speechxl.tasks.training import CHECKPOINT, METRICS, AtomicCheckpointIO
+from speechxl.tasks.training import CHECKPOINT, AtomicCheckpointIO
+from speechxl.tasks.watching import LANGUAGES, METRICS
 from tests.conftest import make_corpus, small_preset
 from tests.tasks import two_processes
 
@@ -78,7 +79,7 @@ def wait_for_step(out, step, process):
 def done(tmp_path_factory):
     """Folder with what the two processes have done."""
     out = tmp_path_factory.mktemp("two")
-    make_corpus(out / "corpus")
+    make_corpus(out / "corpus", dev=6)
     processes = start_two(["-m", "tests.tasks.two_processes", str(out / "corpus"), str(out)])
     said = wait_for(processes, 300)
     assert [process.returncode for process in processes] == [0, 0], said
@@ -100,11 +101,12 @@ def assert_same(one, other, limit=0.0):
         assert max(float((first[name] - second[name]).abs().max()) for name in first) <= limit
     if not limit:
         assert measures(one) == measures(other)
+        assert (one / LANGUAGES).read_text() == (other / LANGUAGES).read_text()
 
 
 def measures(out):
     with (out / METRICS).open() as file:
-        return [tuple(row) for row in csv.reader(file) if row[1] != "audio_seconds_per_second"]
+        return [tuple(row) for row in csv.reader(file) if row[1] not in ("audio_seconds_per_second", "data_wait")]
 
 
 def test_processes_that_leave_out_layers_do_not_wait_for_ever_and_end_alike(done):

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import distributed
 
-from speechxl.config import PRESETS, Contrast, Data, Dropout, Mask, Optim, Watch, settle
-from speechxl.data.batching import EpochBatches
+from speechxl.config import PRESETS, Contrast, Data, Dropout, Mask, Optim, Probe, Sampling, Watch, settle
+from speechxl.data.batching import Corpus, EpochBatches
 from speechxl.data.manifest import read_manifest
-from speechxl.models.weights import new_pretraining_model
+from speechxl.models.flops import flops_per_second
+from speechxl.models.weights import configuration, new_pretraining_model
 from speechxl.shapes import Batch
 from speechxl.tasks.base import Task
 from speechxl.tasks.pretraining import Pretraining
@@ -24,9 +25,12 @@ from tests.conftest import NO_DROPOUT, SMALL, small_preset
 
 NOISY = Dropout(hidden=0.1, attention=0.1, activation=0.1, projection=0.1, layer=0.5)
 WATCH = Watch(log_every=1, eval_every=3, save_every=4)
-OPTIM = Optim(lr=1e-3, clip=0.5)
+OPTIM = Optim(lr=1e-3, clip=0.5, ema=0.9)
 STEPS = 8
-SURE = {"dropout": NO_DROPOUT, "contrast": Contrast(diversity=0.0, code_spread=0.0), "max_steps": 1}
+SURE = {
+    "dropout": NO_DROPOUT, "contrast": Contrast(diversity=0.0, code_spread=0.0), "sampling": Sampling(alpha=1.0), "max_steps": 1,
+    "probe": Probe(),
+}  # fmt: skip
 
 
 class Killed(BaseException):
@@ -35,7 +39,7 @@ class Killed(BaseException):
 
 def run(corpus, out, **options):
     settings = {"batch_seconds": 2.0, "max_steps": STEPS, "dropout": NOISY, "optim": OPTIM, "watch": WATCH}
-    settings |= {"preset": "tiny", "architecture": SMALL, "device": "cpu"}
+    settings |= {"preset": "tiny", "architecture": SMALL, "device": "cpu", "probe": Probe(every=5)}
     pretrain(train=[corpus], out=out, **{**settings, **options})
 
 
@@ -62,9 +66,11 @@ def killed_in_step(corpus, out, number, **options):
 def even_batches(corpus):
     """Seconds of a batch with which one epoch has an even number of them, and that number."""
     durations = np.array([row.duration for row in read_manifest(corpus / "manifest.tsv") if row.split == "train"])
+    once, squared = flops_per_second(configuration(small_preset()))
     for seconds in (2.0, 1.8, 1.6, 1.4, 1.2):
-        if (count := len(EpochBatches(durations, seconds, 1).epoch(0))) % 2 == 0 and count > 2:
-            return seconds, count
+        batches = EpochBatches(Corpus.unbalanced(durations), seconds, 1, quadratic=squared / once).epoch(0)
+        if len(batches) % 2 == 0 and len(batches) > 2:
+            return seconds, len(batches)
     raise AssertionError("no even number of batches")
 
 
@@ -72,8 +78,7 @@ class Frozen(Pretraining):
     """Pretraining that leaves the feature extractor alone."""
 
     def __init__(self, model, **options):
-        super().__init__(model, **options)
-        self.encoder.feature_extractor.requires_grad_(False)
+        super().__init__(model, **{**options, "freeze_extractor": True})
 
 
 def gradients(task, batch):
@@ -101,8 +106,9 @@ def diversity_over_both():
     for all_reduce in (False, True):
         objective = settle(Contrast(diversity=30.0, all_reduce=all_reduce), PRESETS["tiny"], gumbel_start=2.0)
         task = Pretraining(
-            model, mask=Mask(), objective=objective, seed=1, lr=1e-3, schedule=lambda step: 1.0, weight_decay=0.0
-        )
+            model, mask=Mask(), objective=objective, hours={"quy": 1.0}, seed=1, lr=1e-3, schedule=lambda step: 1.0,
+            weight_decay=0.0,
+        )  # fmt: skip
         task.__dict__["_trainer"] = SimpleNamespace(global_step=0, training=True)
         if not all_reduce:
             whole_loss, whole = gradients(task, batch(list(range(8))))
