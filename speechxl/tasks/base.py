@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from speechxl.shapes import SAMPLE_RATE, Batch
-from speechxl.tasks.strategies import gradient_norm, shard
+from speechxl.tasks.strategies import as_gradients, gradient_norm, shard
 
 Reduce = Callable[[Tensor], Tensor]
 """Adds a tensor up over all processes."""
@@ -199,7 +199,8 @@ class Task(lightning.LightningModule):
         torch._foreach_mul_(gradients, self.trainer.world_size / count.clamp(min=1))
         norm = gradient_norm(gradients)
         broken = (~norm.isfinite()).float()
-        optimizer.found_inf, optimizer.grad_scale = broken, None  # type: ignore[attr-defined]  # read by fused optimizers
+        optimizer.grad_scale = None  # type: ignore[attr-defined]
+        optimizer.found_inf = as_gradients(broken, gradients)  # type: ignore[attr-defined]  # read by fused optimizers
         self._skipped = (self._skipped + broken) * broken
         self.meter.add("gradient_norm", norm)
         self.meter.add("skipped_steps", broken)

@@ -28,7 +28,7 @@ def collapse_sign(values: Mapping[str, float], codes: int) -> str:
     fewest = max(2.0, FEWEST * codes)
     for name, value in values.items():
         if name.startswith("code_perplexity") and value < fewest:
-            return f"codebook {name[-1]} uses {value:.1f} of {codes} codes (perplexity of a batch; below {fewest:g} is a collapse)"
+            return f"codebook {name[-1]} has a perplexity of {value:.1f} with {codes} codes, less than {fewest:g}"
     if values.get("tied_distractors", 0.0) > TIED:
         return f"{values['tied_distractors']:.0%} of the distractors equal the target"
     bits, accuracy = values.get("contrastive", 1.0) / log(2), values.get("accuracy", 0.0)

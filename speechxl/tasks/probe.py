@@ -98,7 +98,7 @@ def probe(
     features, frames, targets = _features(encoder, train, layer, batch_seconds)
     mean = torch.cat([row[:length] for row, length in zip(features, frames, strict=True)]).mean(0)
     spread = torch.cat([row[:length] for row, length in zip(features, frames, strict=True)]).std(0).clamp(min=1e-5)
-    head = nn.Linear(features.shape[2], len(vocabulary), device=features.device)
+    head: Any = nn.utils.skip_init(nn.Linear, features.shape[2], len(vocabulary), device=features.device)
     nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)
     optimizer = torch.optim.AdamW(head.parameters(), lr=LR, weight_decay=0.01)

@@ -11,8 +11,8 @@ from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Str
 from torch import Tensor, nn
 from torch.distributed import DistError
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.tensor import DTensor, Replicate, distribute_tensor
 
 FSDP_FROM = 10**9
 """Parameters from which on several GPUs share a model: with AdamW in float32 each takes 16 bytes."""
@@ -168,6 +168,15 @@ def gradient_norm(gradients: list[Tensor]) -> Tensor:
     """Norm of all gradients, over all processes where they are split."""
     norm = nn.utils.get_total_norm(gradients)
     return norm.full_tensor() if isinstance(norm, DTensor) else norm
+
+
+def as_gradients(value: Tensor, gradients: list[Tensor]) -> Tensor:
+    """A number that all processes have, in the form in which an operation on the gradients takes it."""
+    for gradient in gradients:
+        if isinstance(gradient, DTensor):
+            mesh = gradient.device_mesh
+            return DTensor.from_local(value, mesh, [Replicate()] * mesh.ndim, run_check=False)
+    return value
 
 
 def is_lost_process(error: BaseException) -> bool:

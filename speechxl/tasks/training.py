@@ -5,6 +5,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
@@ -26,20 +27,9 @@ from speechxl.heap import keep_heap
 from speechxl.models.device import choose_device, matmul_rate
 from speechxl.tasks.base import Task
 from speechxl.tasks.collapse import Collapsed, CollapseGuard
-from speechxl.tasks.processes import environment, places, rank
+from speechxl.tasks.processes import environment, places, rank, world_size
 from speechxl.tasks.schedule import Schedule
-from speechxl.tasks.strategies import (
-    Sharded,
-    at_rest,
-    choose_strategy,
-    gather,
-    in_short,
-    is_lost_process,
-    local,
-    share,
-    skeleton,
-    whole,
-)
+from speechxl.tasks.strategies import Sharded, choose_strategy, gather, in_short, is_lost_process, skeleton
 from speechxl.tasks.watching import Measures
 
 log = logging.getLogger(__name__)
@@ -79,8 +69,8 @@ def fit(
 
     Raises:
         Interrupted: After SIGINT or SIGTERM, when the checkpoint is written.
-        RunFailed: If another process has ended, or does not answer.
         InputError: If the codebook collapses, or step after step has no finite gradients.
+        RunFailed: If another process has ended, or does not answer.
     """
     _quieten_lightning()
     keep_heap()
@@ -91,22 +81,23 @@ def fit(
         task.load_state_dict(saved["state_dict"] | saved["callbacks"].get(Average.__qualname__, {}).get("weights", {}))
         return
     device = choose_device(device)
-    here, machines = places(device)
-    world = here * machines
+    acts = guard is not None and guard.collapse != "warn"
+    peak = matmul_rate(device, precision) if device == "cuda" else None
+    run = partial(_run, task, data, out, schedule, precision, device, strategy, timeout)
     while True:
-        chosen = choose_strategy(strategy, device, world, task.model, timeout=timeout, unused=task.skips_parameters)
+        watch = CollapseGuard(task.codes, guard.patience if acts else sys.maxsize) if guard is not None else None
+        callbacks: list[Callback] = [
+            *([] if keep is None else [_Best(keep)]),
+            *([] if probe is None else [probe]),
+            Measures(out, schedule, data, watch, peak),
+            _Checkpoints(checkpoint, schedule, watch if acts else None),
+            *([] if ema is None else [Average(ema)]),
+        ]
         try:
-            _fit(task, data, out, schedule, precision, device, chosen, (here, machines), keep, ema, guard, probe)
+            run(callbacks)
             return
         except Collapsed as sign:
-            _set_back(task, checkpoint, guard or Guard(), sign, world)
-        except RuntimeError as error:
-            if world == 1 or not is_lost_process(error):
-                raise
-            raise RunFailed(
-                f"process {rank()} of {world} has to end: another one has ended, or did not answer for {timeout:g} minutes; "
-                f"its own messages say why. {_where_to_go_on(checkpoint)}"
-            ) from error
+            _set_back(task, checkpoint, guard or Guard(), sign, world_size(device))
 
 
 def _set_back(task: Task, checkpoint: Path, guard: Guard, sign: Collapsed, world: int) -> None:
@@ -130,33 +121,26 @@ def _set_back(task: Task, checkpoint: Path, guard: Guard, sign: Collapsed, world
     )
 
 
-def _fit(
+def _run(
     task: Task,
     data: SpeechData,
     out: Path,
     schedule: Schedule,
     precision: str,
     device: str,
-    strategy: Strategy | str,
-    processes: tuple[int, int],
-    keep: Callable[[], None] | None,
-    ema: float | None,
-    guard: Guard | None,
-    probe: Callback | None,
+    strategy: str,
+    timeout: float,
+    callbacks: list[Callback],
 ) -> None:
     """One trainer's run, from the checkpoint where there is one."""
     checkpoint = out / CHECKPOINT
-    acts = guard is not None and guard.collapse != "warn"
-    watch = CollapseGuard(task.codes, guard.patience if acts else sys.maxsize) if guard is not None else None
-    peak = matmul_rate(device, precision) if device == "cuda" else None
-    callbacks: list[Callback] = [
-        *([] if keep is None else [_Best(keep)]),
-        *([] if probe is None else [probe]),
-        Measures(out, schedule, data, watch, peak),
-        _Checkpoints(checkpoint, schedule, watch if acts else None),
-        *([] if ema is None else [Average(ema)]),
-    ]
-    bare = skeleton(task.model) if isinstance(strategy, Sharded) else None
+    devices, machines = places(device)
+    chosen = choose_strategy(
+        strategy, device, devices * machines, task.model, timeout=timeout, unused=task.skips_parameters
+    )
+    if isinstance(chosen, Sharded) and any(isinstance(callback, Average) for callback in callbacks):
+        raise InputError("--optim.ema needs the whole model in every process; use --strategy ddp, or leave it out.")
+    whole = skeleton(task.model) if isinstance(chosen, Sharded) else None
     trainer = lightning.Trainer(
         accelerator=device,
         devices=processes[0],

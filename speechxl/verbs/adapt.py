@@ -56,7 +56,7 @@ def adapt(
     """Continue the pretraining of a model on unlabelled speech of a new language.
 
     Args:
-        model: Model folder, or name on the hub such as facebook/wav2vec2-xls-r-300m.
+        model: Model folder, checkpoint of fairseq (.pt), or name on the hub such as facebook/wav2vec2-xls-r-300m.
         train: Manifests, or folders of recordings.
         out: Folder for the model.
         dev: Manifests on which the loss is watched; by default the dev rows of --train.

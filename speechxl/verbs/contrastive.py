@@ -247,9 +247,8 @@ def run_contrastive(
         model.quantizer.spread(first_features(model, make(rows), batch_seconds, seed), objective.code_spread)
     model.wav2vec2.checkpoint_activations = checkpoint_activations
     fit(
-        task, batches, out, schedule(watch, max_steps, plan.accumulate),
-        precision=precision, device=device, strategy=strategy, timeout=watch.timeout, ema=optim.ema, guard=guard,
-        probe=prober,
+        task, batches, out, schedule(watch, max_steps, plan.accumulate), precision=precision, device=device,
+        strategy=strategy, timeout=watch.timeout, ema=optim.ema, guard=guard, probe=prober,
     )  # fmt: skip
     if rank() == 0:
         model = task.model  # put together again where it was split

@@ -38,7 +38,7 @@ def finetune(
     """Fine-tune a pretrained model on transcribed speech with CTC, or train one from scratch with --preset.
 
     Args:
-        model: Model folder, or name on the hub such as facebook/wav2vec2-xls-r-300m.
+        model: Model folder, checkpoint of fairseq (.pt), or name on the hub such as facebook/wav2vec2-xls-r-300m.
         train: Manifests, or folders of recordings with their texts in files of the same name.
         out: Folder for the model; it holds the best model by error rate on dev, and in dev.tsv those rows.
         dev: Manifests to choose the best model by; by default the dev rows of --train, or a tenth of it.

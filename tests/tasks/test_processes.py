@@ -23,7 +23,7 @@ from speechxl.models.weights import new_pretraining_model
 from speechxl.tasks.processes import environment, places, rank, world_size
 from speechxl.tasks.strategies import Sharded, choose_strategy
 from speechxl.tasks.training import CHECKPOINT, AtomicCheckpointIO
-from speechxl.tasks.watching import LANGUAGES, METRICS
+from speechxl.tasks.watching import METRICS
 from tests.conftest import make_corpus, small_preset
 from tests.tasks import two_processes
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import distributed
 
-from speechxl.config import PRESETS, Contrast, Data, Dropout, Mask, Optim, Probe, Sampling, Watch, settle
+from speechxl.config import PRESETS, Contrast, Data, Dropout, Mask, Optim, Sampling, Watch, settle
 from speechxl.data.batching import Corpus, EpochBatches
 from speechxl.data.manifest import read_manifest
 from speechxl.models.flops import flops_per_second
@@ -28,9 +28,11 @@ WATCH = Watch(log_every=1, eval_every=3, save_every=4)
 OPTIM = Optim(lr=1e-3, clip=0.5, ema=0.9)
 STEPS = 8
 SURE = {
-    "dropout": NO_DROPOUT, "contrast": Contrast(diversity=0.0, code_spread=0.0), "sampling": Sampling(alpha=1.0), "max_steps": 1,
-    "probe": Probe(),
-}  # fmt: skip
+    "dropout": NO_DROPOUT,
+    "contrast": Contrast(diversity=0.0, code_spread=0.0),
+    "sampling": Sampling(alpha=1.0),  # every utterance once
+    "max_steps": 1,
+}
 
 
 class Killed(BaseException):
@@ -65,13 +67,17 @@ def killed_in_step(corpus, out, number, **options):
 
 def even_batches(corpus):
     """Seconds of a batch with which one epoch has an even number of them, and that number."""
-    durations = np.array([row.duration for row in read_manifest(corpus / "manifest.tsv") if row.split == "train"])
-    once, squared = flops_per_second(configuration(small_preset()))
     for seconds in (2.0, 1.8, 1.6, 1.4, 1.2):
-        batches = EpochBatches(Corpus.unbalanced(durations), seconds, 1, quadratic=squared / once).epoch(0)
-        if len(batches) % 2 == 0 and len(batches) > 2:
-            return seconds, len(batches)
+        if (count := number_of_batches(corpus, seconds)) % 2 == 0 and count > 2:
+            return seconds, count
     raise AssertionError("no even number of batches")
+
+
+def number_of_batches(corpus, seconds):
+    """Batches of the first epoch, every utterance once."""
+    durations = np.array([row.duration for row in read_manifest(corpus / "manifest.tsv") if row.split == "train"])
+    linear, square = flops_per_second(configuration(small_preset()))
+    return len(EpochBatches(Corpus.unbalanced(durations), seconds, 1, quadratic=square / linear).epoch(0))
 
 
 class Frozen(Pretraining):
@@ -106,9 +112,15 @@ def diversity_over_both():
     for all_reduce in (False, True):
         objective = settle(Contrast(diversity=30.0, all_reduce=all_reduce), PRESETS["tiny"], gumbel_start=2.0)
         task = Pretraining(
-            model, mask=Mask(), objective=objective, hours={"quy": 1.0}, seed=1, lr=1e-3, schedule=lambda step: 1.0,
+            model,
+            mask=Mask(),
+            objective=objective,
+            hours={"swh": 1.0},
+            seed=1,
+            lr=1e-3,
+            schedule=lambda step: 1.0,
             weight_decay=0.0,
-        )  # fmt: skip
+        )
         task.__dict__["_trainer"] = SimpleNamespace(global_step=0, training=True)
         if not all_reduce:
             whole_loss, whole = gradients(task, batch(list(range(8))))
