@@ -16,7 +16,6 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.strategies import Strategy
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from speechxl.config import Guard
@@ -143,8 +142,8 @@ def _run(
     whole = skeleton(task.model) if isinstance(chosen, Sharded) else None
     trainer = lightning.Trainer(
         accelerator=device,
-        devices=processes[0],
-        num_nodes=processes[1],
+        devices=devices,
+        num_nodes=machines,
         max_steps=schedule.max_steps,
         precision="bf16-mixed" if precision == "bf16" else "32-true",
         accumulate_grad_batches=schedule.accumulate,
@@ -158,16 +157,23 @@ def _run(
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
-        strategy=strategy,
+        strategy=chosen,
     )
     # Lightning would ask all processes before each batch whether to end, which makes a GPU wait; `_Checkpoints` asks
     trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
     try:
         trainer.fit(task, data, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
-        if isinstance(strategy, Sharded) and bare is not None:
-            task.model = gather(strategy, bare)
+        if isinstance(chosen, Sharded) and whole is not None:
+            task.model = gather(chosen, whole)
     except (SIGTERMException, SystemExit):  # before the first step, or asked for twice: Lightning's own way out
         raise Interrupted("ended at once, without saving; continue from the last checkpoint with --resume") from None
+    except RuntimeError as error:
+        if devices * machines == 1 or not is_lost_process(error):
+            raise
+        raise RunFailed(
+            f"process {rank()} of {devices * machines} has to end: another one has ended, or did not answer for {timeout:g} "
+            f"minutes; its own messages say why. {_where_to_go_on(checkpoint)}"
+        ) from error
 
 
 def _where_to_go_on(checkpoint: Path) -> str:
@@ -355,9 +361,8 @@ class Average(Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         del trainer
-        at_rest(pl_module)
         self.weights = {
-            name: share(self.weights.get(name, value).detach(), value).to(value.device, copy=True)
+            name: self.weights.get(name, value).detach().to(value.device, copy=True)
             for name, value in pl_module.named_parameters()
             if value.requires_grad
         }
@@ -374,7 +379,7 @@ class Average(Callback):
         if trainer.global_step > self.step:
             self.step = trainer.global_step
             share = 1 - min(self.decay, (1 + self.step) / (10 + self.step))
-            torch._foreach_lerp_(local(self.weights.values()), self._current(pl_module), share)
+            torch._foreach_lerp_(list(self.weights.values()), self._current(pl_module), share)
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         del trainer
@@ -389,21 +394,20 @@ class Average(Callback):
         self._swap(pl_module)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"step": self.step, "weights": whole(self.weights, keep=rank() == 0)}
+        return {"step": self.step, "weights": self.weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.step, self.weights = state_dict["step"], state_dict["weights"]
 
     def _current(self, module: lightning.LightningModule) -> list[torch.Tensor]:
-        at_rest(module)
         parameters = dict(module.named_parameters())
-        return local(parameters[name].detach() for name in self.weights)
+        return [parameters[name].detach() for name in self.weights]
 
     def _swap(self, module: lightning.LightningModule) -> None:
         current = self._current(module)
         before = [value.clone() for value in current]
-        torch._foreach_copy_(current, local(self.weights.values()))
-        torch._foreach_copy_(local(self.weights.values()), before)
+        torch._foreach_copy_(current, list(self.weights.values()))
+        torch._foreach_copy_(list(self.weights.values()), before)
 
 
 def _quieten_lightning() -> None:

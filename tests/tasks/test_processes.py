@@ -79,7 +79,7 @@ def wait_for_step(out, step, process):
 def done(tmp_path_factory):
     """Folder with what the two processes have done."""
     out = tmp_path_factory.mktemp("two")
-    make_corpus(out / "corpus", dev=6)
+    make_corpus(out / "corpus")
     processes = start_two(["-m", "tests.tasks.two_processes", str(out / "corpus"), str(out)])
     said = wait_for(processes, 300)
     assert [process.returncode for process in processes] == [0, 0], said
@@ -101,7 +101,6 @@ def assert_same(one, other, limit=0.0):
         assert max(float((first[name] - second[name]).abs().max()) for name in first) <= limit
     if not limit:
         assert measures(one) == measures(other)
-        assert (one / LANGUAGES).read_text() == (other / LANGUAGES).read_text()
 
 
 def measures(out):
