@@ -102,6 +102,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     parser = build_parser(verb, function)
     settings = parser.parse_args([_underscored(argument) for argument in arguments])
     _log_to_stderr(quiet=settings.quiet or rank() > 0)
+    if rank() > 0:  # all processes prepare alike
+        logging.getLogger("speechxl.verbs").setLevel(logging.ERROR)
     try:
         chosen = parser.instantiate(settings)
         outcome = function(**{name: chosen[name] for name in inspect.signature(function).parameters})

@@ -136,6 +136,10 @@ class Task(lightning.LightningModule):
         """`loss`, around which FSDP gathers the parameters."""
         return self.loss(batch)
 
+    def with_weights(self, function: Callable[[], Any]) -> Any:
+        """Result of ``function``, which uses parts of the model by themselves; FSDP gathers the parameters around it."""
+        return function()
+
     def configure_model(self) -> None:
         """Splits the parameters over processes where the strategy asks for it."""
         if self.device_mesh is not None:

@@ -63,7 +63,9 @@ class LinearProbe(Callback):
             self._probe(trainer, pl_module)
 
     def _probe(self, trainer: lightning.Trainer, task: Any) -> None:
-        measures = probe(task.model.wav2vec2, self.train, self.test, self.vocabulary, self.layer, self.batch_seconds)
+        measures = task.with_weights(
+            lambda: probe(task.model.wav2vec2, self.train, self.test, self.vocabulary, self.layer, self.batch_seconds)
+        )
         for name, value in measures.items():
             task.meter.add(name, torch.tensor(value))
         text = ", ".join(f"{name} {value:.3f}" for name, value in measures.items())

@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Str
 from torch import Tensor, nn
 from torch.distributed import DistError
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, Replicate, distribute_tensor
 
 FSDP_FROM = 10**9
@@ -104,6 +104,14 @@ def shard(task: nn.Module, layers: nn.ModuleList, mesh: DeviceMesh) -> None:
         for layer in layers:
             fully_shard(layer, mesh=mesh)
         fully_shard(task, mesh=mesh)
+        register_fsdp_forward_method(task, "with_weights")
+
+
+def at_rest(task: nn.Module) -> None:
+    """Puts every parameter back to this process's share of it; an evaluation leaves some of them whole."""
+    for module in task.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()
 
 
 def skeleton(model: nn.Module) -> nn.Module:
@@ -146,9 +154,14 @@ def whole(state: Mapping[str, Any], *, keep: bool) -> dict[str, Any]:
 
 def share(value: Tensor, like: Tensor | None) -> Tensor:
     """This process's share of a whole tensor, split as ``like`` is."""
-    if not isinstance(like, DTensor):
+    if not isinstance(like, DTensor) or isinstance(value, DTensor):
         return value
     return distribute_tensor(value.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
+
+
+def local(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """What this process holds of tensors, to work on in place."""
+    return [value.to_local() if isinstance(value, DTensor) else value for value in tensors]
 
 
 def gradient_norm(gradients: list[Tensor]) -> Tensor:

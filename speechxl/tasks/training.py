@@ -28,7 +28,18 @@ from speechxl.tasks.base import Task
 from speechxl.tasks.collapse import Collapsed, CollapseGuard
 from speechxl.tasks.processes import environment, places, rank, world_size
 from speechxl.tasks.schedule import Schedule
-from speechxl.tasks.strategies import Sharded, choose_strategy, gather, in_short, is_lost_process, skeleton
+from speechxl.tasks.strategies import (
+    Sharded,
+    at_rest,
+    choose_strategy,
+    gather,
+    in_short,
+    is_lost_process,
+    local,
+    share,
+    skeleton,
+    whole,
+)
 from speechxl.tasks.watching import Measures
 
 log = logging.getLogger(__name__)
@@ -137,9 +148,7 @@ def _run(
     chosen = choose_strategy(
         strategy, device, devices * machines, task.model, timeout=timeout, unused=task.skips_parameters
     )
-    if isinstance(chosen, Sharded) and any(isinstance(callback, Average) for callback in callbacks):
-        raise InputError("--optim.ema needs the whole model in every process; use --strategy ddp, or leave it out.")
-    whole = skeleton(task.model) if isinstance(chosen, Sharded) else None
+    bare = skeleton(task.model) if isinstance(chosen, Sharded) else None
     trainer = lightning.Trainer(
         accelerator=device,
         devices=devices,
@@ -163,8 +172,8 @@ def _run(
     trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
     try:
         trainer.fit(task, data, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
-        if isinstance(chosen, Sharded) and whole is not None:
-            task.model = gather(chosen, whole)
+        if isinstance(chosen, Sharded) and bare is not None:
+            task.model = gather(chosen, bare)
     except (SIGTERMException, SystemExit):  # before the first step, or asked for twice: Lightning's own way out
         raise Interrupted("ended at once, without saving; continue from the last checkpoint with --resume") from None
     except RuntimeError as error:
@@ -361,8 +370,9 @@ class Average(Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         del trainer
+        at_rest(pl_module)
         self.weights = {
-            name: self.weights.get(name, value).detach().to(value.device, copy=True)
+            name: share(self.weights.get(name, value).detach(), value).to(value.device, copy=True)
             for name, value in pl_module.named_parameters()
             if value.requires_grad
         }
@@ -379,7 +389,7 @@ class Average(Callback):
         if trainer.global_step > self.step:
             self.step = trainer.global_step
             share = 1 - min(self.decay, (1 + self.step) / (10 + self.step))
-            torch._foreach_lerp_(list(self.weights.values()), self._current(pl_module), share)
+            torch._foreach_lerp_(local(self.weights.values()), self._current(pl_module), share)
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         del trainer
@@ -394,20 +404,21 @@ class Average(Callback):
         self._swap(pl_module)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"step": self.step, "weights": self.weights}
+        return {"step": self.step, "weights": whole(self.weights, keep=rank() == 0)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.step, self.weights = state_dict["step"], state_dict["weights"]
 
     def _current(self, module: lightning.LightningModule) -> list[torch.Tensor]:
+        at_rest(module)
         parameters = dict(module.named_parameters())
-        return [parameters[name].detach() for name in self.weights]
+        return local(parameters[name].detach() for name in self.weights)
 
     def _swap(self, module: lightning.LightningModule) -> None:
         current = self._current(module)
         before = [value.clone() for value in current]
-        torch._foreach_copy_(current, list(self.weights.values()))
-        torch._foreach_copy_(list(self.weights.values()), before)
+        torch._foreach_copy_(current, local(self.weights.values()))
+        torch._foreach_copy_(local(self.weights.values()), before)
 
 
 def _quieten_lightning() -> None:

@@ -23,7 +23,7 @@ from speechxl.models.weights import new_pretraining_model
 from speechxl.tasks.processes import environment, places, rank, world_size
 from speechxl.tasks.strategies import Sharded, choose_strategy
 from speechxl.tasks.training import CHECKPOINT, AtomicCheckpointIO
-from speechxl.tasks.watching import METRICS
+from speechxl.tasks.watching import LANGUAGES, METRICS
 from tests.conftest import make_corpus, small_preset
 from tests.tasks import two_processes
 
@@ -79,7 +79,7 @@ def wait_for_step(out, step, process):
 def done(tmp_path_factory):
     """Folder with what the two processes have done."""
     out = tmp_path_factory.mktemp("two")
-    make_corpus(out / "corpus")
+    make_corpus(out / "corpus", dev=6)
     processes = start_two(["-m", "tests.tasks.two_processes", str(out / "corpus"), str(out)])
     said = wait_for(processes, 300)
     assert [process.returncode for process in processes] == [0, 0], said
@@ -92,15 +92,15 @@ def weights(folder):
 
 def assert_same(one, other, limit=0.0):
     """Same weights and, where nothing may differ, the same measures."""
-    pairs = [(weights(one), weights(other))]
-    pairs.append(
-        tuple(AtomicCheckpointIO().load_checkpoint(folder / CHECKPOINT)["state_dict"] for folder in (one, other))
-    )
+    saved = [AtomicCheckpointIO().load_checkpoint(folder / CHECKPOINT) for folder in (one, other)]
+    pairs = [(weights(one), weights(other)), tuple(state["state_dict"] for state in saved)]
+    pairs.append(tuple(state["callbacks"]["Average"]["weights"] for state in saved))
     for first, second in pairs:
         assert first.keys() == second.keys()
         assert max(float((first[name] - second[name]).abs().max()) for name in first) <= limit
     if not limit:
         assert measures(one) == measures(other)
+        assert (one / LANGUAGES).read_text() == (other / LANGUAGES).read_text()
 
 
 def measures(out):

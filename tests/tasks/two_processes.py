@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import distributed
 
-from speechxl.config import PRESETS, Contrast, Data, Dropout, Mask, Optim, Sampling, Watch, settle
+from speechxl.config import PRESETS, Contrast, Data, Dropout, Mask, Optim, Probe, Sampling, Watch, settle
 from speechxl.data.batching import Corpus, EpochBatches
 from speechxl.data.manifest import read_manifest
 from speechxl.models.flops import flops_per_second
@@ -25,13 +25,14 @@ from tests.conftest import NO_DROPOUT, SMALL, small_preset
 
 NOISY = Dropout(hidden=0.1, attention=0.1, activation=0.1, projection=0.1, layer=0.5)
 WATCH = Watch(log_every=1, eval_every=3, save_every=4)
-OPTIM = Optim(lr=1e-3, clip=0.5)
+OPTIM = Optim(lr=1e-3, clip=0.5, ema=0.9)
 STEPS = 8
 SURE = {
     "dropout": NO_DROPOUT,
     "contrast": Contrast(diversity=0.0, code_spread=0.0),
     "sampling": Sampling(alpha=1.0),  # every utterance once
     "max_steps": 1,
+    "probe": Probe(),
 }
 
 
@@ -41,7 +42,7 @@ class Killed(BaseException):
 
 def run(corpus, out, **options):
     settings = {"batch_seconds": 2.0, "max_steps": STEPS, "dropout": NOISY, "optim": OPTIM, "watch": WATCH}
-    settings |= {"preset": "tiny", "architecture": SMALL, "device": "cpu"}
+    settings |= {"preset": "tiny", "architecture": SMALL, "device": "cpu", "probe": Probe(every=5)}
     pretrain(train=[corpus], out=out, **{**settings, **options})
 
 
