@@ -22,8 +22,9 @@ def model(pretraining_model):
 def test_the_losses_of_utterances_add_up_to_that_of_pretraining(model, dataset):
     objective = settle(Contrast(), PRESETS["tiny"], gumbel_start=2.0)
     task = Pretraining(
-        model, mask=Mask(), objective=objective, seed=1, lr=1e-3, schedule=lambda step: 1.0, weight_decay=0.0
-    ).eval()
+        model, mask=Mask(), objective=objective, hours={"quy": 1.0, "swh": 1.0}, seed=1, lr=1e-3, schedule=lambda step: 1.0,
+        weight_decay=0.0,
+    ).eval()  # fmt: skip
     (places,) = ordered_batches(dataset, 60)
     with torch.no_grad():
         measures = task.loss(dataset.collate([dataset[place] for place in places])).measures
