@@ -59,6 +59,10 @@ class SpeechDataset(Dataset):
     def __getitem__(self, place: tuple[int, int]) -> tuple[Utterance, int, np.ndarray]:
         epoch, index = place
         utterance, waveform = self._readable(index)
+        return self.item(utterance, waveform, epoch)
+
+    def item(self, utterance: Utterance, waveform: np.ndarray, epoch: int) -> tuple[Utterance, int, np.ndarray]:
+        """What `collate` takes: an utterance with its key and what is heard of its whole ``waveform`` in an epoch."""
         key = draw_key(self.seed, epoch, utterance.id)
         if self.normalise:
             waveform = standardise(waveform)
@@ -67,12 +71,16 @@ class SpeechDataset(Dataset):
             waveform = waveform[first : first + int(self.max_seconds * SAMPLE_RATE)]
         return utterance, key, waveform
 
+    def read(self, utterance: Utterance) -> np.ndarray:
+        """(T,) float32 at 16 kHz."""
+        return read_utterance(utterance)
+
     def _readable(self, index: int) -> tuple[Utterance, np.ndarray]:
         """An utterance, or the next one whose recording can be decoded, so that damaged ones do not end a long run."""
         for turn in range(len(self.utterances)):
             utterance = self.utterances[(index + turn) % len(self.utterances)]
             try:
-                return utterance, read_utterance(utterance)
+                return utterance, self.read(utterance)
             except AudioError as error:
                 if utterance.id not in self.damaged:
                     self.damaged.add(utterance.id)

@@ -7,26 +7,35 @@ from speechxl.verbs.outcome import NOTHING, Outcome
 
 
 def prepare(
-    kind: Literal["folder", "csv"],
+    kind: Literal["folder", "csv", "shards"],
     source: Path,
     out: Path,
     *,
     language: str | None = None,
     split: str | None = None,
     columns: dict[str, str] | None = None,
+    corpus: str | None = None,
+    shard_seconds: float | None = None,
+    threads: int = 1,
     overwrite: bool = False,
 ) -> Outcome:
     """Write a manifest of a corpus, and a report of what cannot be used. The recordings stay where they are.
 
+    With "shards", write the recordings of a manifest as Parquet shards, for corpora that are too large for files.
+
     Args:
         kind: "folder": recordings with their texts in files of the same name, searched below as well, the speaker is
-            the folder's name; "csv": a table with one row for each recording, or stretch of one.
-        source: The folder or table.
-        out: Manifest to write (.tsv, .jsonl), or a folder for manifest.tsv.
+            the folder's name; "csv": a table with one row for each recording, or stretch of one; "shards": a manifest, or a
+            folder, from which shards are written. An interrupted call goes on where it was.
+        source: The folder, table or manifest.
+        out: Manifest to write (.tsv, .jsonl), or a folder for manifest.tsv; a folder for shards, which may hold other corpora.
         language: ISO 639-3 code for rows that name none.
         split: Split for rows that name none.
         columns: Columns of the table, such as --columns.text=ipa; the others are guessed.
-        overwrite: Replace a manifest that stands there already.
+        corpus: Name of the corpus in its shards; by default that of the folder of the manifest.
+        shard_seconds: Audio of a shard; by default 3600.
+        threads: That make shards.
+        overwrite: Replace a manifest, or shards, that stand there already.
     """
     import logging
     from dataclasses import replace
@@ -45,6 +54,15 @@ def prepare(
         raise InputError(f"--columns names the columns of a table; a {kind} has none.")
     if language and (wrong := language_fault(language)):
         raise InputError(f"--language: {wrong}.")
+    if kind == "shards":
+        from speechxl.verbs.prepare_shards import prepare_shards
+
+        return prepare_shards(
+            source, out, language=language, split=split, corpus=corpus, shard_seconds=shard_seconds, threads=threads,
+            overwrite=overwrite,
+        )  # fmt: skip
+    if corpus is not None or shard_seconds is not None:
+        raise InputError(f"--corpus and --shard_seconds are of shards; {kind!r} writes a manifest.")
     manifest = out if is_manifest(out) else out / "manifest.tsv"
     if manifest.exists() and not overwrite:
         raise InputError(f"{manifest} stands there already; replace it with --overwrite.")
