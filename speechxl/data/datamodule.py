@@ -30,6 +30,7 @@ class SpeechDataset(Dataset):
         seed: Of the crops and of the keys.
         max_seconds: Longer utterances are cropped to this at a random place.
         encode: Gives an utterance's reference text and the numbers of its symbols.
+        read: Gives an utterance's waveform.
     """
 
     def __init__(
@@ -41,7 +42,9 @@ class SpeechDataset(Dataset):
         seed: int,
         max_seconds: float | None = None,
         encode: Callable[[Utterance], tuple[str, list[int]]] | None = None,
+        read: Callable[[Utterance], np.ndarray] = read_utterance,
     ) -> None:
+        self.read = read
         self.utterances, self.normalise, self.seed, self.max_seconds, self.encode = (
             utterances,
             normalise,
@@ -70,10 +73,6 @@ class SpeechDataset(Dataset):
             first = key % (surplus + 1)
             waveform = waveform[first : first + int(self.max_seconds * SAMPLE_RATE)]
         return utterance, key, waveform
-
-    def read(self, utterance: Utterance) -> np.ndarray:
-        """(T,) float32 at 16 kHz."""
-        return read_utterance(utterance)
 
     def _readable(self, index: int) -> tuple[Utterance, np.ndarray]:
         """An utterance, or the next one whose recording can be decoded, so that damaged ones do not end a long run."""
@@ -146,6 +145,10 @@ class SpeechData(lightning.LightningDataModule):
     def damaged(self) -> set[str]:
         """Ids of utterances that were passed over, in this process."""
         return self.train.damaged | (self.dev.damaged if self.dev is not None else set())
+
+    def note(self, batch: Batch) -> None:
+        """Called when a batch was trained on."""
+        del batch
 
     def train_dataloader(self) -> DataLoader:
         """Endless batches."""

@@ -93,15 +93,17 @@ def read_index(folder: Path) -> list[Shard]:
     header, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
     for number, line in enumerate(lines, start=2):
         try:
-            row = dict(zip(header.split("\t"), line.split("\t"), strict=True))
-            numbers = {"utterances": int(row.pop("utterances")), "hours": float(row.pop("hours"))}
+            row: dict[str, Any] = dict(zip(header.split("\t"), line.split("\t"), strict=True))
+            numbers: dict[str, Any] = {"utterances": int(row.pop("utterances")), "hours": float(row.pop("hours"))}
             shard = Shard(folder.absolute() / row.pop("file"), **row, **numbers)
         except (KeyError, TypeError, ValueError):
             raise InputError(
                 f"{path}:{number}: {line!r} was not written by speechxl prepare shards; run it again with --overwrite."
             ) from None
         if not shard.file.is_file():
-            raise InputError(f"{path}:{number}: the shard {shard.file} is missing; run prepare shards with --overwrite.")
+            raise InputError(
+                f"{path}:{number}: the shard {shard.file} is missing; run prepare shards with --overwrite."
+            )
         shards.append(shard)
     return shards
 
@@ -146,7 +148,9 @@ def write_shards(
     for file in {file for shard, _ in plan for file in _files(out, shard)}:
         if overwrite or file not in wanted:  # of another plan
             file.unlink()
-    for rest in {rest for file in wanted for rest in file.parent.glob(f".{file.name}.*.part")}:  # of a call that was killed
+    for rest in {
+        rest for file in wanted for rest in file.parent.glob(f".{file.name}.*.part")
+    }:  # of a call that was killed
         rest.unlink()
     shards: list[Shard] = []
     with ThreadPoolExecutor(threads) as pool:
@@ -168,7 +172,11 @@ def _with_durations(utterances: Iterable[Utterance]) -> tuple[list[Utterance], l
     kept, faults = [], []
     for utterance in utterances:
         try:
-            seconds = utterance.duration if utterance.duration is not None else probe(utterance.path).duration - utterance.start
+            seconds = (
+                utterance.duration
+                if utterance.duration is not None
+                else probe(utterance.path).duration - utterance.start
+            )
         except AudioError as error:
             faults.append(Fault(str(utterance), str(error)))
         else:
@@ -176,9 +184,7 @@ def _with_durations(utterances: Iterable[Utterance]) -> tuple[list[Utterance], l
     return kept, faults
 
 
-def _plan(
-    utterances: list[Utterance], corpus: str, shard_seconds: float
-) -> Iterator[tuple[Shard, list[Utterance]]]:
+def _plan(utterances: list[Utterance], corpus: str, shard_seconds: float) -> Iterator[tuple[Shard, list[Utterance]]]:
     """Evenly filled shards of each language, corpus and split."""
 
     def part(utterance: Utterance) -> tuple[str, str, str]:
@@ -283,5 +289,7 @@ def _write_index(out: Path, shards: Iterable[Shard]) -> None:
     lines = ["\t".join(("file", "language", "corpus", "split", "utterances", "hours"))]
     for shard in sorted(shards, key=lambda shard: (out.absolute() / shard.file).as_posix()):
         file = (out.absolute() / shard.file).relative_to(out.absolute()).as_posix()
-        lines.append("\t".join(map(str, (file, shard.language, shard.corpus, shard.split, shard.utterances, shard.hours))))
+        lines.append(
+            "\t".join(map(str, (file, shard.language, shard.corpus, shard.split, shard.utterances, shard.hours)))
+        )
     write_text(out / INDEX, "".join(f"{line}\n" for line in lines))

@@ -20,13 +20,14 @@ from typing import Any
 import datasets
 import numpy as np
 import pyarrow
+import torch
 from datasets.distributed import split_dataset_by_node
 from pyarrow.dataset import ParquetFragmentScanOptions
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from speechxl.data.audio import AudioError, Recording, read_audio
 from speechxl.data.batching import plan_batches
-from speechxl.data.datamodule import SpeechDataset, draw_key
+from speechxl.data.datamodule import SpeechData, SpeechDataset, draw_key
 from speechxl.data.sampling import Group
 from speechxl.data.shards import COLUMNS, Shard
 from speechxl.errors import InputError
@@ -102,29 +103,31 @@ def _opened(file: Path, part: int, parts: int) -> datasets.IterableDataset:
 
 def stored(row: Row, file: Path) -> Stored:
     """A row of a shard as an utterance."""
-    known = {name: row[name] or "" for name in ("language", "speaker", "split", "text", "phonemes", "label")}
-    return Stored(Utterance(file, row["id"], duration=row["duration_s"], **known), (row["audio"] or {}).get("bytes") or b"")
+    known: dict[str, Any] = {
+        name: row[name] or "" for name in ("language", "speaker", "split", "text", "phonemes", "label")
+    }
+    return Stored(
+        Utterance(file, row["id"], duration=row["duration_s"], **known), (row["audio"] or {}).get("bytes") or b""
+    )
 
 
-class HeldSpeech(SpeechDataset):
-    """Some minutes of shards in memory, for evaluation.
+class Held:
+    """Some minutes of shards in memory, for a `SpeechDataset` to evaluate on.
 
     Args:
-        held: Utterances with their audio.
-        languages: See `SpeechDataset`.
-        options: See `SpeechDataset`.
+        items: Utterances with their audio.
     """
 
-    def __init__(self, held: Sequence[Stored], languages: Sequence[str], **options: Any) -> None:
-        super().__init__([item.utterance for item in held], languages, **options)
-        self._held = {(item.utterance.path, item.utterance.id): item for item in held}
+    def __init__(self, items: Sequence[Stored]) -> None:
+        self.utterances = [item.utterance for item in items]
+        self._items = {(item.utterance.path, item.utterance.id): item for item in items}
 
     def read(self, utterance: Utterance) -> np.ndarray:
-        """Its audio, out of memory."""
-        return self._held[utterance.path, utterance.id].read()
+        """Audio of one of the utterances: (T,) float32 at 16 kHz."""
+        return self._items[utterance.path, utterance.id].read()
 
 
-def hold(shards: Sequence[Shard], seconds: float, min_seconds: float = 0.0) -> list[Stored]:
+def hold(shards: Sequence[Shard], seconds: float, min_seconds: float = 0.0) -> Held:
     """The first utterances of each language and corpus, as many seconds of each, and ``seconds`` in all or a little more."""
     held: list[Stored] = []
     groups = _grouped(shards)
@@ -137,7 +140,7 @@ def hold(shards: Sequence[Shard], seconds: float, min_seconds: float = 0.0) -> l
                 if row["duration_s"] >= min_seconds:
                     held.append(stored(row, shard.file))
                     wanted -= row["duration_s"]
-    return held
+    return Held(held)
 
 
 class SpeechStream(IterableDataset):
@@ -194,7 +197,11 @@ class SpeechStream(IterableDataset):
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Goes on where another stream with the same shards, settings and number of workers stood."""
-        self._workers, self._next, self._origins = state_dict["workers"], state_dict["next"], list(state_dict["readers"])
+        self._workers, self._next, self._origins = (
+            state_dict["workers"],
+            state_dict["next"],
+            list(state_dict["readers"]),
+        )
         self._turn, self._pool = state_dict["turn"], state_dict["pool"]
 
     def begin_anew(self, states: Sequence[Mapping[str, Any]]) -> None:
@@ -269,7 +276,9 @@ class _Reader:
                 items = []
                 for item, pass_number in (pool[place] for place in chosen):
                     try:
-                        items.append(self.form.item(item.utterance, item.read(), pass_number * _MOST_READERS + self.number))
+                        items.append(
+                            self.form.item(item.utterance, item.read(), pass_number * _MOST_READERS + self.number)
+                        )
                     except AudioError as error:
                         damaged.append(item.utterance.id)
                         log.warning("passed over: %s", error)
@@ -321,7 +330,9 @@ class _Source:
 
     def next(self) -> tuple[Stored, int]:
         """An utterance, and the number of the pass that it is from."""
-        last = self.turn + max(self.parts, len(self.shards))  # some passes may have nothing for this reader that is long enough
+        last = self.turn + max(
+            self.parts, len(self.shards)
+        )  # some passes may have nothing for this reader that is long enough
         while self.turn <= last:
             order = self._order = self._order or self._shuffled()
             while self.shard < len(order):
@@ -362,5 +373,69 @@ def _grouped(shards: Sequence[Shard]) -> dict[Group, list[Shard]]:
 
 def shards_digest(shards: Sequence[Shard]) -> str:
     """Changes where a stream over the shards would."""
-    rows = [[s.file.name, s.language, s.corpus, s.split, s.utterances, s.hours] for s in sorted(shards, key=lambda s: s.file)]
+    rows = [
+        [s.file.name, s.language, s.corpus, s.split, s.utterances, s.hours]
+        for s in sorted(shards, key=lambda s: s.file)
+    ]
     return hashlib.blake2b(json.dumps(rows).encode(), digest_size=16).hexdigest()
+
+
+class StreamData(SpeechData):
+    """Batches of a stream for training, without end; where it stands is part of the trainer's checkpoints.
+
+    Args:
+        stream: Its rank and world are set to those of the trainer.
+        dev: Utterances to evaluate on.
+        workers: Processes that read shards; None takes `default_workers`. A continued run takes as many as it had.
+    """
+
+    def __init__(self, stream: SpeechStream, dev: SpeechDataset | None, workers: int | None) -> None:
+        super().__init__(stream.form, dev, stream.batch_seconds, workers)
+        self.stream = stream
+        self._digest = shards_digest([shard for shards in stream.groups.values() for shard in shards])
+        self._state: dict[str, Any] = {}
+
+    def note(self, batch: Batch) -> None:
+        """Counts a batch as trained on."""
+        self.stream.note(batch)
+        self.train.damaged.update(batch.damaged)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the streams of all processes stand behind the last batches that were trained on; all have to ask for it."""
+        ranks: list[Any] = [self.stream.state_dict()]
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            ranks = [None] * torch.distributed.get_world_size()
+            torch.distributed.all_gather_object(ranks, self.stream.state_dict())
+        return {"shards": self._digest, "ranks": ranks}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Where to go on."""
+        self._state = state_dict
+
+    def train_dataloader(self) -> DataLoader:
+        """Endless batches, from where the run stands."""
+        trainer: Any = self.trainer
+        self.stream.rank, self.stream.world = trainer.global_rank, trainer.world_size
+        if self._state:
+            self._continue(self._state["ranks"])
+        return DataLoader(
+            self.stream,
+            batch_size=None,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def _continue(self, ranks: Sequence[Mapping[str, Any]]) -> None:
+        changes = [] if self._state["shards"] == self._digest else ["the shards are others"]
+        if len(ranks) != self.stream.world:
+            changes.append(f"there are {self.stream.world} processes instead of {len(ranks)}")
+        if changes:
+            log.warning("%s: the corpora are begun anew, in another order", ", and ".join(changes))
+            self.stream.begin_anew(ranks)
+            return
+        self.stream.load_state_dict(ranks[self.stream.rank])
+        workers = self.stream.workers
+        if workers not in (None, max(1, self.workers)):
+            log.warning("going on with --data.workers %d, as the run began", workers)
+            self.workers = workers or 0

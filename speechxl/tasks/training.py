@@ -27,7 +27,7 @@ from speechxl.errors import InputError, Interrupted
 from speechxl.files import replace_file, write_text
 from speechxl.heap import keep_heap
 from speechxl.models.device import choose_device
-from speechxl.shapes import SAMPLE_RATE
+from speechxl.shapes import SAMPLE_RATE, Batch
 from speechxl.tasks.base import Task
 
 log = logging.getLogger(__name__)
@@ -185,10 +185,11 @@ class _Checkpoints(Callback):
         return trainer.strategy.reduce_boolean_decision(self.signal is not None, all=False)
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: object, outputs: object, batch: object, batch_idx: int
+        self, trainer: Any, pl_module: object, outputs: object, batch: Batch, batch_idx: int
     ) -> None:
         """Ends with an evaluation, whatever the rhythm of evaluations is."""
-        del pl_module, outputs, batch, batch_idx
+        del pl_module, outputs, batch_idx
+        trainer.datamodule.note(batch)
         trainer.should_stop = trainer.global_step >= self.schedule.max_steps
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from speechxl.config import Data, Dropout, Mask, Objective, Optim, Preset, Watch, fill
 from speechxl.data.datamodule import SpeechData, SpeechDataset
 from speechxl.data.manifest import Fault
+from speechxl.data.shards import holds_shards
 from speechxl.errors import NothingMatched
 from speechxl.evaluation.codes import code_usage, first_features
 from speechxl.files import write_text
@@ -20,6 +21,7 @@ from speechxl.tasks.pretraining import Pretraining
 from speechxl.tasks.schedule import linear_decay
 from speechxl.tasks.training import fit
 from speechxl.verbs.outcome import PARTIAL, Outcome
+from speechxl.verbs.streamed import StreamedSpeech, read_shards
 from speechxl.verbs.training import Corpora, hours_by_language, open_run, schedule, seconds, usable, within, without
 
 log = logging.getLogger(__name__)
@@ -47,9 +49,40 @@ class Speech:
     faults: list[Fault]
     """What was left out, as its audio cannot be used."""
 
+    @property
+    def hours(self) -> dict[str, float]:
+        """Of training speech in each language, most first."""
+        return hours_by_language(self.train)
 
-def read_speech(train: Sequence[Path], dev: Sequence[Path] | None, split: str | None, data: Data) -> Speech:
+    @property
+    def utterances(self) -> int:
+        """To train on."""
+        return len(self.train)
+
+    @property
+    def languages(self) -> list[str]:
+        """Of all utterances, sorted."""
+        return sorted({row.language for row in [*self.train, *self.dev]})
+
+    def first(self, make: Callable[..., SpeechDataset]) -> SpeechDataset:
+        """Speech to look at before training."""
+        return make(self.train)
+
+    def sample(self, make: Callable[..., SpeechDataset]) -> SpeechDataset:
+        """Some minutes to look at after training."""
+        return make([*self.dev] or list(self.train)[:: max(1, round(seconds(self.train) / _DEV_SECONDS))])
+
+    def batches(self, make: Callable[..., SpeechDataset], batch_seconds: float, workers: int | None) -> SpeechData:
+        """For training."""
+        return SpeechData(make(self.train), make(self.dev) if self.dev else None, batch_seconds, workers)
+
+
+def read_speech(
+    train: Sequence[Path], dev: Sequence[Path] | None, split: str | None, data: Data
+) -> Speech | StreamedSpeech:
     """Reads corpora; by default the dev rows of ``train`` are those to watch."""
+    if any(map(holds_shards, [*train, *(dev or [])])):
+        return read_shards(train, dev, split, data.min_seconds or 0)
     corpora = Corpora.read(train)
     rows, faults = usable(corpora.choose(split, "train"))
     rows = within(rows, data.min_seconds or 0, None)
@@ -67,7 +100,7 @@ def read_speech(train: Sequence[Path], dev: Sequence[Path] | None, split: str | 
 
 def run_contrastive(
     model: Any,
-    speech: Speech,
+    speech: Speech | StreamedSpeech,
     card: Card,
     settings: str,
     *,
@@ -110,14 +143,12 @@ def run_contrastive(
         data: Audio.
         watch: Evaluation and checkpoints.
     """
-    rows, watched = speech.train, speech.dev
-    hours = hours_by_language(rows)
-    languages = sorted({row.language for row in [*rows, *watched]})
+    hours, languages = speech.hours, speech.languages
     document = {
         "schema": 1,
         "out": str(out),
         "languages": {language or "(unknown)": round(value, 4) for language, value in hours.items()},
-        "utterances": len(rows),
+        "utterances": speech.utterances,
         "hours": sum(hours.values()),
         "dropped": {"unusable_audio": len(speech.faults)},
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -145,12 +176,11 @@ def run_contrastive(
         layer_drop=dropout.layer or 0.0,
     )
     if fresh and objective.code_spread:
-        model.quantizer.spread(first_features(model, make(rows), batch_seconds, seed), objective.code_spread)
-    batches = SpeechData(make(rows), make(watched) if watched else None, batch_seconds, data.workers)
+        model.quantizer.spread(first_features(model, speech.first(make), batch_seconds, seed), objective.code_spread)
+    batches = speech.batches(make, batch_seconds, data.workers)
     fit(task, batches, out, plan, precision=precision, device=device)
     if task.global_rank == 0:
-        sample = make([*watched] or list(rows)[:: max(1, round(seconds(rows) / _DEV_SECONDS))])
-        codes = code_usage(model, sample, batch_seconds)
+        codes = code_usage(model, speech.sample(make), batch_seconds)
         write_text(out / CODEBOOK, json.dumps(codes, indent=1) + "\n")
         save_model(out, model, replace(card, languages=languages), settings=settings)
         document["codebook"] = {language: usage["perplexity"] for language, usage in codes["languages"].items()}

@@ -60,7 +60,9 @@ def prepare_shards(
         "hours": hours,
         "dropped": len(written.faults),
     }
-    text = f"{out}: {len(written.shards)} shards, {utterances} utterances, {hours:.2f} h; {len(written.faults)} left out"
+    text = (
+        f"{out}: {len(written.shards)} shards, {utterances} utterances, {hours:.2f} h; {len(written.faults)} left out"
+    )
     if not written.shards:
         return Outcome(document, "", NOTHING)
     return Outcome(document, text, PARTIAL if written.faults else 0)

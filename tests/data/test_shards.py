@@ -16,9 +16,7 @@ from speechxl.errors import InputError
 
 def rows(folder):
     """Every row of every shard, as (shard, row)."""
-    return [
-        (shard, row) for shard in read_index(folder) for row in pyarrow.parquet.read_table(shard.file).to_pylist()
-    ]
+    return [(shard, row) for shard in read_index(folder) for row in pyarrow.parquet.read_table(shard.file).to_pylist()]
 
 
 def utterances(corpus):

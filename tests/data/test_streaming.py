@@ -14,7 +14,7 @@ from speechxl.data import streaming
 from speechxl.data.audio import Recording, read_audio, standardise
 from speechxl.data.datamodule import SpeechDataset
 from speechxl.data.shards import flac, read_index, write_shards
-from speechxl.data.streaming import HeldSpeech, SpeechStream, hold, read_shard, stored
+from speechxl.data.streaming import SpeechStream, hold, read_shard, stored
 from speechxl.errors import InputError
 from speechxl.shapes import Utterance
 from tests.conftest import tone
@@ -33,12 +33,16 @@ def folder(tmp_path_factory):
     patch.setattr(shards_module, "read_utterance", lambda utterance: tone(utterance.duration, 300, len(utterance.id)))
     for (language, corpus), size in SIZES.items():
         rows = [
-            Utterance(root / "x", f"{language}-{corpus}-{number}", duration=0.3 + number * 0.6 / size, language=language)
+            Utterance(
+                root / "x", f"{language}-{corpus}-{number}", duration=0.3 + number * 0.6 / size, language=language
+            )
             for number in range(size)
         ]
         write_shards(rows, root / "shards", corpus=corpus, shard_seconds=9.0 if corpus == "church" else 1.5)
     patch.undo()
-    assert [len(list(group)) for _, group in itertools.groupby(read_index(root / "shards"), lambda s: s.file.name[:-14])]
+    assert [
+        len(list(group)) for _, group in itertools.groupby(read_index(root / "shards"), lambda s: s.file.name[:-14])
+    ]
     return root / "shards"
 
 
@@ -123,7 +127,9 @@ def test_every_source_is_heard_for_its_share_of_the_seconds(folder):
 
 
 def test_utterances_are_drawn_in_another_order_in_each_pass_and_never_with_the_same_key(folder):
-    heard = [(id, key) for batch in take(stream(folder), 100) for id, key in zip(batch.ids, batch.keys.tolist(), strict=True)]
+    heard = [
+        (id, key) for batch in take(stream(folder), 100) for id, key in zip(batch.ids, batch.keys.tolist(), strict=True)
+    ]
     assert len(heard) > 2 * 39
     assert len({key for _, key in heard}) == len(heard)
     order = [id for id, _ in heard if id.startswith("quy")]
@@ -275,14 +281,16 @@ def test_nothing_is_written_where_datasets_keeps_its_cache(folder, tmp_path, mon
 def test_some_minutes_can_be_held_in_memory(folder):
     held = hold(read_index(folder), 3.0, min_seconds=0.4)
     seconds = Counter()
-    for item in held:
-        seconds[tuple(item.utterance.id.split("-")[:2])] += item.utterance.seconds
+    for utterance in held.utterances:
+        seconds[tuple(utterance.id.split("-")[:2])] += utterance.seconds
     assert seconds.keys() == SIZES.keys()
     assert all(1.0 <= value < 2.0 for value in seconds.values())
-    assert len({item.utterance.id for item in held}) == len(held)
-    data = HeldSpeech(held, ["quy", "swh"], normalise=False, seed=1)
-    for number, item in enumerate(held):
-        np.testing.assert_array_equal(data[0, number][2], read_audio(Recording(item.flac, "x")))
+    assert len({utterance.id for utterance in held.utterances}) == len(held.utterances)
+    audio = {row["id"]: row["audio"]["bytes"] for s in read_index(folder) for row in read_shard(s.file)}
+    data = SpeechDataset(held.utterances, ["quy", "swh"], normalise=False, seed=1, read=held.read)
+    for number, utterance in enumerate(held.utterances):
+        np.testing.assert_array_equal(data[0, number][2], read_audio(Recording(audio[utterance.id], "x")))
+    assert hold([], 3.0).utterances == []
 
 
 def test_nothing_to_draw_from_is_an_error(folder):
