@@ -39,7 +39,12 @@ def main() -> None:
             results.append({"minutes": options.minutes * times, **json.loads(answer)})
             print(results[-1], file=sys.stderr)
     growth = results[1]["mib"] / results[0]["mib"]
-    document = {"schema": 1, "benchmark": "streaming", "languages": options.languages, "batch_seconds": options.batch_seconds}
+    document = {
+        "schema": 1,
+        "benchmark": "streaming",
+        "languages": options.languages,
+        "batch_seconds": options.batch_seconds,
+    }
     print(json.dumps(document | {"growth": round(growth, 3), "results": results}))
 
 
@@ -81,7 +86,12 @@ def measure(folder: Path, batch_seconds: float) -> dict[str, float]:
             break
     spent = time.perf_counter() - begun
     rate = round(seconds / spent)
-    return {"shards": len(index), "utterances": utterances, "mib": round(peak_rss() - before, 1), "times_real_time": rate}
+    return {
+        "shards": len(index),
+        "utterances": utterances,
+        "mib": round(peak_rss() - before, 1),
+        "times_real_time": rate,
+    }
 
 
 if __name__ == "__main__":
