@@ -87,7 +87,7 @@ class Batch:
     targets: Targets | None = None
     """What is to be recognised, where it is known."""
     damaged: list[str] = field(default_factory=list)
-    """Ids of utterances that were passed over while this batch was made."""
+    """Ids of utterances that were passed over while this batch was made, as they cannot be decoded."""
     origin: Any = None
     """Plain values that say where in a stream the batch is from."""
 

@@ -132,7 +132,7 @@ def write_shards(
     Raises:
         InputError: If the corpus is there already, or a language or the corpus cannot name a file.
     """
-    utterances, faults = _with_durations(utterances)
+    utterances, faults = _completed(utterances)
     plan = list(_plan(utterances, corpus, shard_seconds))
     groups = {(shard.language, shard.corpus) for shard, _ in plan}
     index = read_index(out) if holds_shards(out) else []
@@ -167,8 +167,8 @@ def write_shards(
     return Written(shards, faults)
 
 
-def _with_durations(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[Fault]]:
-    """Reads headers where the manifest gives no durations, as the plan needs them."""
+def _completed(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[Fault]]:
+    """With durations out of headers where the manifest gives none, as the plan needs them."""
     kept, faults = [], []
     for utterance in utterances:
         try:
@@ -180,7 +180,8 @@ def _with_durations(utterances: Iterable[Utterance]) -> tuple[list[Utterance], l
         except AudioError as error:
             faults.append(Fault(str(utterance), str(error)))
         else:
-            kept.append(replace(utterance, duration=seconds))
+            language = "" if utterance.language == _UNKNOWN else utterance.language
+            kept.append(replace(utterance, duration=seconds, language=language))
     return kept, faults
 
 
@@ -188,8 +189,7 @@ def _plan(utterances: list[Utterance], corpus: str, shard_seconds: float) -> Ite
     """Evenly filled shards of each language, corpus and split."""
 
     def part(utterance: Utterance) -> tuple[str, str, str]:
-        language = "" if utterance.language == _UNKNOWN else utterance.language
-        return language, utterance.extra.get("corpus") or corpus, " ".join(utterance.split.split())
+        return utterance.language, utterance.extra.get("corpus") or corpus, " ".join(utterance.split.split())
 
     numbers: dict[tuple[str, str], int] = {}
     for (language, name, split), group in groupby(sorted(utterances, key=part), part):

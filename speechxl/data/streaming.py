@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from speechxl.data.audio import AudioError, Recording, read_audio
 from speechxl.data.batching import plan_batches
-from speechxl.data.datamodule import SpeechData, SpeechDataset, draw_key
+from speechxl.data.datamodule import EndlessData, SpeechDataset, draw_key
 from speechxl.data.sampling import Group
 from speechxl.data.shards import COLUMNS, Shard
 from speechxl.errors import InputError
@@ -112,22 +112,21 @@ def stored(row: Row, file: Path) -> Stored:
 
 
 class Held:
-    """Some minutes of shards in memory, for a `SpeechDataset` to evaluate on.
+    """Utterances in memory, for a `SpeechDataset` to read.
 
     Args:
-        items: Utterances with their audio.
+        items: With their audio.
     """
 
     def __init__(self, items: Sequence[Stored]) -> None:
-        self.utterances = [item.utterance for item in items]
         self._items = {(item.utterance.path, item.utterance.id): item for item in items}
 
     def read(self, utterance: Utterance) -> np.ndarray:
-        """Audio of one of the utterances: (T,) float32 at 16 kHz."""
+        """Audio of one of them: (T,) float32 at 16 kHz."""
         return self._items[utterance.path, utterance.id].read()
 
 
-def hold(shards: Sequence[Shard], seconds: float, min_seconds: float = 0.0) -> Held:
+def hold(shards: Sequence[Shard], seconds: float, min_seconds: float = 0.0) -> list[Stored]:
     """The first utterances of each language and corpus, as many seconds of each, and ``seconds`` in all or a little more."""
     held: list[Stored] = []
     groups = _grouped(shards)
@@ -140,7 +139,7 @@ def hold(shards: Sequence[Shard], seconds: float, min_seconds: float = 0.0) -> H
                 if row["duration_s"] >= min_seconds:
                     held.append(stored(row, shard.file))
                     wanted -= row["duration_s"]
-    return Held(held)
+    return held
 
 
 class SpeechStream(IterableDataset):
@@ -152,6 +151,7 @@ class SpeechStream(IterableDataset):
         form: Its settings say how audio becomes a batch; its utterances are not looked at.
         batch_seconds: Limit of a batch.
         min_seconds: Shorter utterances are left out.
+        quadratic: See `plan_batches`.
         rank: Which of the parallel processes this is.
         world: Parallel processes.
     """
@@ -164,6 +164,7 @@ class SpeechStream(IterableDataset):
         batch_seconds: float,
         *,
         min_seconds: float = 0.0,
+        quadratic: float = 0.0,
         rank: int = 0,
         world: int = 1,
     ) -> None:
@@ -171,7 +172,7 @@ class SpeechStream(IterableDataset):
         if not self.groups:
             raise InputError("There is no audio to draw from.")
         self.shares, self.form, self.batch_seconds, self.min_seconds = shares, form, batch_seconds, min_seconds
-        self.rank, self.world = rank, world
+        self.quadratic, self.rank, self.world = quadratic, rank, world
         self._turn = self._pool = 0
         self._workers: int | None = None
         self._next = 0
@@ -211,6 +212,11 @@ class SpeechStream(IterableDataset):
         self._pool = 1 + max([*(state["pool"] for state in states), *(origin["start"]["pool"] for origin in origins)])
 
     @property
+    def seconds_per_batch(self) -> float:
+        """Audio of a batch of the first pool on average, without padding."""
+        return _Reader(self, 0, 1, None).seconds_per_batch()
+
+    @property
     def workers(self) -> int | None:
         """Workers that the stream has to go on with; None if it is at its beginning."""
         return self._workers
@@ -233,7 +239,7 @@ class _Reader:
 
     def __init__(self, stream: SpeechStream, reader: int, readers: int, start: Mapping[str, Any] | None) -> None:
         self.form, self.seed, self.number = stream.form, stream.form.seed, reader
-        self.batch_seconds = stream.batch_seconds
+        self.batch_seconds, self.quadratic = stream.batch_seconds, stream.quadratic
         self.longest = self.form.max_seconds or float("inf")
         self.shares = np.array([stream.shares[group] for group in stream.groups])
         if start is None:
@@ -268,9 +274,7 @@ class _Reader:
             start, damaged = self.state(), list[str]()
             pool = self.fill()
             turn = max(turn for _, turn in pool)
-            seconds = np.array([min(item.utterance.seconds, self.longest) for item, _ in pool])
-            rng = np.random.default_rng(draw_key(self.seed, self.pool, f"pool {self.number}"))
-            for number, chosen in enumerate(plan_batches(seconds, self.batch_seconds, rng)):
+            for number, chosen in enumerate(self.plan(pool)):
                 if number < used:
                     continue
                 items = []
@@ -289,6 +293,17 @@ class _Reader:
                 elif len(damaged) == len(pool):
                     raise InputError(f"{pool[0][0].utterance.path}: none of {len(pool)} recordings can be decoded.")
             self.pool, used = self.pool + 1, 0
+
+    def plan(self, pool: Sequence[tuple[Stored, int]]) -> list[np.ndarray]:
+        """Places in the pool of each batch."""
+        seconds = np.array([min(item.utterance.seconds, self.longest) for item, _ in pool])
+        rng = np.random.default_rng(draw_key(self.seed, self.pool, f"pool {self.number}"))
+        return plan_batches(seconds, self.batch_seconds, rng, self.quadratic)
+
+    def seconds_per_batch(self) -> float:
+        """Audio of a batch of the next pool on average."""
+        pool = self.fill()
+        return sum(min(item.utterance.seconds, self.longest) for item, _ in pool) / len(self.plan(pool))
 
     def fill(self) -> list[tuple[Stored, int]]:
         """Utterances for some batches, each with the number of the pass through its source."""
@@ -380,25 +395,33 @@ def shards_digest(shards: Sequence[Shard]) -> str:
     return hashlib.blake2b(json.dumps(rows).encode(), digest_size=16).hexdigest()
 
 
-class StreamData(SpeechData):
-    """Batches of a stream for training, without end; where it stands is part of the trainer's checkpoints.
+class StreamData(EndlessData):
+    """Batches of a stream.
 
     Args:
         stream: Its rank and world are set to those of the trainer.
         dev: Utterances to evaluate on.
         workers: Processes that read shards; None takes `default_workers`. A continued run takes as many as it had.
+        max_damaged: Share of the training utterances that may be undecodable.
     """
 
-    def __init__(self, stream: SpeechStream, dev: SpeechDataset | None, workers: int | None) -> None:
-        super().__init__(stream.form, dev, stream.batch_seconds, workers)
+    def __init__(
+        self, stream: SpeechStream, dev: SpeechDataset | None, workers: int | None, max_damaged: float = 1.0
+    ) -> None:
         self.stream = stream
-        self._digest = shards_digest([shard for shards in stream.groups.values() for shard in shards])
+        shards = [shard for members in stream.groups.values() for shard in members]
+        self._digest = shards_digest(shards)
         self._state: dict[str, Any] = {}
+        super().__init__(sum(shard.utterances for shard in shards), dev, stream.batch_seconds, workers, max_damaged)
+
+    @property
+    def seconds_per_batch(self) -> float:
+        """Audio of a batch of the first pool on average, without padding."""
+        return self.stream.seconds_per_batch
 
     def note(self, batch: Batch) -> None:
         """Counts a batch as trained on."""
         self.stream.note(batch)
-        self.train.damaged.update(batch.damaged)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the streams of all processes stand behind the last batches that were trained on; all have to ask for it."""
@@ -418,13 +441,7 @@ class StreamData(SpeechData):
         self.stream.rank, self.stream.world = trainer.global_rank, trainer.world_size
         if self._state:
             self._continue(self._state["ranks"])
-        return DataLoader(
-            self.stream,
-            batch_size=None,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-            pin_memory=torch.cuda.is_available(),
-        )
+        return self.loader(self.stream, self.note_wait, batch_size=None)
 
     def _continue(self, ranks: Sequence[Mapping[str, Any]]) -> None:
         changes = [] if self._state["shards"] == self._digest else ["the shards are others"]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from speechxl.data.batching import EpochBatches
+from speechxl.data.batching import Corpus, EpochBatches
 from speechxl.data.datamodule import SpeechDataset, ordered_batches
 from speechxl.models.quantizer import perplexity
 from speechxl.shapes import Batch
@@ -52,7 +52,8 @@ def code_usage(model: Any, dataset: SpeechDataset, batch_seconds: float) -> dict
 @torch.no_grad()
 def first_features(model: Any, dataset: SpeechDataset, batch_seconds: float, seed: int) -> Tensor:
     """(N, Dc) features that the quantizer sees in the first four batches of a run."""
-    batches = EpochBatches(np.array([utterance.seconds for utterance in dataset.utterances]), batch_seconds, seed)
+    durations = np.array([utterance.seconds for utterance in dataset.utterances])
+    batches = EpochBatches(Corpus.unbalanced(durations), batch_seconds, seed)
     collated = [dataset.collate([dataset[place] for place in places]) for places in islice(batches, 4)]
     return torch.cat([features for batch in collated for features in _features(model, batch)])
 

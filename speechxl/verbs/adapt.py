@@ -3,7 +3,20 @@
 from pathlib import Path
 from typing import Literal
 
-from speechxl.config import PRESETS, Contrast, Data, Dropout, Mask, Optim, Watch, check_run, settle
+from speechxl.config import (
+    PRESETS,
+    Contrast,
+    Data,
+    Dropout,
+    Guard,
+    Mask,
+    Optim,
+    Probe,
+    Sampling,
+    Watch,
+    check_run,
+    settle,
+)
 from speechxl.verbs.outcome import Outcome
 
 LR_SHARE = 0.4
@@ -17,7 +30,10 @@ def adapt(
     out: Path,
     dev: list[Path] | None = None,
     split: str | None = None,
+    replay: list[Path] | None = None,
+    replay_share: float = 0.2,
     reinit_quantizer: bool = False,
+    freeze_extractor: bool = False,
     max_steps: int = 100_000,
     batch_seconds: float = 80.0,
     precision: Literal["32", "bf16"] = "32",
@@ -30,17 +46,23 @@ def adapt(
     contrast: Contrast = Contrast(),
     optim: Optim = Optim(),
     data: Data = Data(),
+    sampling: Sampling = Sampling(),
     watch: Watch = Watch(),
+    guard: Guard = Guard(),
+    probe: Probe = Probe(),
 ) -> Outcome:
     """Continue the pretraining of a model on unlabelled speech of a new language.
 
     Args:
-        model: Model folder, or name on the hub such as facebook/wav2vec2-xls-r-300m.
+        model: Model folder, checkpoint of fairseq (.pt), or name on the hub such as facebook/wav2vec2-xls-r-300m.
         train: Manifests, or folders of recordings.
         out: Folder for the model.
         dev: Manifests on which the loss is watched; by default the dev rows of --train.
         split: Rows of --train to use; by default "train", or all rows where there are no splits; "all" for every row.
+        replay: Manifests of speech that the model was trained on before, to keep it from forgetting.
+        replay_share: Share of the audio for them.
         reinit_quantizer: Draw a quantizer at random where the model has none.
+        freeze_extractor: Keep the weights of the convolutional feature extractor.
         max_steps: Optimizer steps.
         batch_seconds: Audio of a batch, padding included.
         precision: "bf16" computes in bfloat16 where that is safe.
@@ -53,7 +75,10 @@ def adapt(
         contrast: Objective; the Gumbel temperature starts at its floor, and at 2 if the quantizer is new.
         optim: Optimizer.
         data: Audio.
+        sampling: Balance of languages and corpora.
         watch: Evaluation and checkpoints.
+        guard: Against a collapse of the codebook.
+        probe: A linear recogniser on the features now and then.
     """
     import torch
 
@@ -65,18 +90,21 @@ def adapt(
     source, fresh = load_pretraining_model(model, dropout, reinit_quantizer=reinit_quantizer)
     card = read_card(model)
     shape = PRESETS[card.preset or "xls-r-300m"]
-    check_run(max_steps, batch_seconds)
+    check_run(max_steps, batch_seconds, replay_share=replay_share)
     objective = settle(contrast, shape, gumbel_start=2.0 if fresh else shape.gumbel_floor)
     optim = resolve_optim(optim, LR_SHARE * shape.lr)
     data = resolve_data(data, shape)
-    speech = read_speech(train, dev, split, data)
+    speech = read_speech(train, dev, split, data, replay)
     settings = settings_yaml(
-        model=model, train=train, out=out, dev=dev, split=split, reinit_quantizer=reinit_quantizer, max_steps=max_steps,
+        model=model, train=train, out=out, dev=dev, split=split, replay=replay, replay_share=replay_share,
+        reinit_quantizer=reinit_quantizer, freeze_extractor=freeze_extractor, max_steps=max_steps,
         batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, dropout=dropout, mask=mask,
-        contrast=objective, optim=optim, data=data, watch=watch,
+        contrast=objective, optim=optim, data=data, sampling=sampling, watch=watch, guard=guard, probe=probe,
     )  # fmt: skip
     return run_contrastive(
         source, speech, card, settings, fresh=fresh, out=out, max_steps=max_steps,
         batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, resume=resume, dry_run=dry_run,
-        dropout=Dropout(layer=source.config.layerdrop), mask=mask, objective=objective, optim=optim, data=data, watch=watch,
+        dropout=Dropout(layer=source.config.layerdrop), mask=mask, objective=objective, optim=optim, data=data,
+        sampling=sampling, watch=watch, guard=guard, probe=probe, freeze_extractor=freeze_extractor,
+        replay_share=replay_share if replay else 0.0,
     )  # fmt: skip

@@ -7,13 +7,14 @@ from speechxl.verbs.outcome import NOTHING, Outcome
 
 
 def prepare(
-    kind: Literal["folder", "csv", "shards"],
+    kind: Literal["folder", "csv", "common_voice", "common-voice", "shards"],
     source: Path,
     out: Path,
     *,
     language: str | None = None,
     split: str | None = None,
     columns: dict[str, str] | None = None,
+    all_clips: bool = False,
     corpus: str | None = None,
     shard_seconds: float | None = None,
     threads: int = 1,
@@ -25,14 +26,19 @@ def prepare(
 
     Args:
         kind: "folder": recordings with their texts in files of the same name, searched below as well, the speaker is
-            the folder's name; "csv": a table with one row for each recording, or stretch of one; "shards": a manifest, or a
-            folder, from which shards are written. An interrupted call goes on where it was.
+            the folder's name; "csv": a table with one row for each recording, or stretch of one; "common_voice": a
+            release of Mozilla Common Voice, of one language or several, with its splits; "shards": a manifest, or a folder,
+            from which shards are written; an interrupted call goes on where it was.
         source: The folder, table or manifest.
         out: Manifest to write (.tsv, .jsonl), or a folder for manifest.tsv; a folder for shards, which may hold other corpora.
         language: ISO 639-3 code for rows that name none.
         split: Split for rows that name none.
         columns: Columns of the table, such as --columns.text=ipa; the others are guessed.
-        corpus: Name of the corpus in its shards; by default that of the folder of the manifest.
+        all_clips: Of Common Voice, also the clips that are in no split: those of validated.tsv with split "validated",
+            those of other.tsv with split "other" and without text; with split "overlap" if their speaker or sentence is
+            in dev or test.
+        corpus: Name of the corpus in its shards, where the manifest has no column "corpus"; by default that of the
+            manifest's folder.
         shard_seconds: Audio of a shard; by default 3600.
         threads: That make shards.
         overwrite: Replace a manifest, or shards, that stand there already.
@@ -52,6 +58,9 @@ def prepare(
     log = logging.getLogger(__name__)
     if columns and kind != "csv":
         raise InputError(f"--columns names the columns of a table; a {kind} has none.")
+    reader = kind.replace("-", "_")
+    if all_clips and reader != "common_voice":
+        raise InputError(f"--all_clips is for common_voice; a {kind} has no clips outside its rows.")
     if language and (wrong := language_fault(language)):
         raise InputError(f"--language: {wrong}.")
     if kind == "shards":
@@ -66,8 +75,8 @@ def prepare(
     manifest = out if is_manifest(out) else out / "manifest.tsv"
     if manifest.exists() and not overwrite:
         raise InputError(f"{manifest} stands there already; replace it with --overwrite.")
-    read = import_module(f"speechxl.data.corpora.{kind}").read
-    items = list(read(source, columns) if columns else read(source))
+    options = {"columns": columns} if columns else {"all_clips": True} if all_clips else {}
+    items = list(import_module(f"speechxl.data.corpora.{reader}").read(source, **options))
     faults = [item for item in items if isinstance(item, Fault)]
     rows: dict[str, Utterance] = {}
     for item in items:

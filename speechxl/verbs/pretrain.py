@@ -8,9 +8,12 @@ from speechxl.config import (
     Contrast,
     Data,
     Dropout,
+    Guard,
     Mask,
     Optim,
     PresetName,
+    Probe,
+    Sampling,
     Watch,
     check_run,
     resolve,
@@ -39,7 +42,10 @@ def pretrain(
     contrast: Contrast = Contrast(),
     optim: Optim = Optim(),
     data: Data = Data(),
+    sampling: Sampling = Sampling(),
     watch: Watch = Watch(),
+    guard: Guard = Guard(),
+    probe: Probe = Probe(),
 ) -> Outcome:
     """Pretrain wav2vec 2.0 / XLS-R on unlabelled speech of any number of languages.
 
@@ -62,7 +68,10 @@ def pretrain(
         contrast: Objective.
         optim: Optimizer.
         data: Audio.
+        sampling: Balance of languages and corpora.
         watch: Evaluation and checkpoints.
+        guard: Against a collapse of the codebook.
+        probe: A linear recogniser on the features now and then.
     """
     import torch
 
@@ -79,12 +88,13 @@ def pretrain(
     settings = settings_yaml(
         train=train, out=out, dev=dev, split=split, preset=preset, max_steps=max_steps, batch_seconds=batch_seconds,
         precision=precision, device=device, seed=seed, architecture=architecture, dropout=shape.dropout, mask=mask,
-        contrast=objective, optim=optim, data=data, watch=watch,
+        contrast=objective, optim=optim, data=data, sampling=sampling,
+        watch=watch, guard=guard, probe=probe,
     )  # fmt: skip
     torch.manual_seed(seed)
     return run_contrastive(
         new_pretraining_model(shape), speech, Card(normalise=shape.normalise, preset=preset), settings,
         fresh=True, out=out, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device, seed=seed,
         resume=resume, dry_run=dry_run, dropout=shape.dropout, mask=mask, objective=objective, optim=optim, data=data,
-        watch=watch,
+        sampling=sampling, watch=watch, guard=guard, probe=probe,
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """What the training verbs share: choosing rows, the output folder, resolved settings."""
 
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from os.path import normpath
@@ -10,7 +11,7 @@ from typing import Any
 import yaml
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 
-from speechxl.config import Watch
+from speechxl.config import Optim, Watch
 from speechxl.data.audio import AudioError, probe
 from speechxl.data.datamodule import draw_key
 from speechxl.data.manifest import Fault
@@ -18,7 +19,8 @@ from speechxl.data.sources import read_corpora
 from speechxl.errors import InputError, NothingMatched
 from speechxl.files import write_text
 from speechxl.shapes import Utterance
-from speechxl.tasks.training import CHECKPOINT, Schedule, other_shape
+from speechxl.tasks.schedule import Schedule
+from speechxl.tasks.training import CHECKPOINT, other_shape
 
 log = logging.getLogger(__name__)
 SETTINGS = "config.yaml"
@@ -136,6 +138,19 @@ def hours_by_language(utterances: Iterable[Utterance]) -> dict[str, float]:
     for utterance in utterances:
         hours[utterance.language] = hours.get(utterance.language, 0.0) + utterance.seconds / 3600
     return dict(sorted(hours.items(), key=lambda item: -item[1]))
+
+
+def accumulation(optim: Optim, seconds_per_batch: float, world: int) -> int:
+    """Batches of each process per optimizer step.
+
+    Args:
+        optim: With ``accumulate`` or ``target_batch_hours``, or neither.
+        seconds_per_batch: Audio of a batch on average.
+        world: Processes.
+    """
+    if optim.target_batch_hours is None:
+        return optim.accumulate or 1
+    return max(1, math.ceil(optim.target_batch_hours * 3600 / (seconds_per_batch * world) - 0.01))
 
 
 def schedule(watch: Watch, max_steps: int, accumulate: int) -> Schedule:

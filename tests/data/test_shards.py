@@ -153,6 +153,7 @@ def test_corpora_that_the_manifest_names_are_kept_apart_and_unknown_languages_ha
         ("und/a-00000.parquet", "", 3),
         ("und/b-00000.parquet", "", 3),
     ]
+    assert {row["language"] for _, row in rows(tmp_path / "shards")} == {""}
 
 
 def test_durations_are_measured_where_the_manifest_gives_none(corpus, folder, tmp_path):

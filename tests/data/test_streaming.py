@@ -14,7 +14,7 @@ from speechxl.data import streaming
 from speechxl.data.audio import Recording, read_audio, standardise
 from speechxl.data.datamodule import SpeechDataset
 from speechxl.data.shards import flac, read_index, write_shards
-from speechxl.data.streaming import SpeechStream, hold, read_shard, stored
+from speechxl.data.streaming import Held, SpeechStream, hold, read_shard, stored
 from speechxl.errors import InputError
 from speechxl.shapes import Utterance
 from tests.conftest import tone
@@ -281,16 +281,17 @@ def test_nothing_is_written_where_datasets_keeps_its_cache(folder, tmp_path, mon
 def test_some_minutes_can_be_held_in_memory(folder):
     held = hold(read_index(folder), 3.0, min_seconds=0.4)
     seconds = Counter()
-    for utterance in held.utterances:
+    for utterance in (item.utterance for item in held):
         seconds[tuple(utterance.id.split("-")[:2])] += utterance.seconds
     assert seconds.keys() == SIZES.keys()
     assert all(1.0 <= value < 2.0 for value in seconds.values())
-    assert len({utterance.id for utterance in held.utterances}) == len(held.utterances)
-    audio = {row["id"]: row["audio"]["bytes"] for s in read_index(folder) for row in read_shard(s.file)}
-    data = SpeechDataset(held.utterances, ["quy", "swh"], normalise=False, seed=1, read=held.read)
-    for number, utterance in enumerate(held.utterances):
+    utterances = [item.utterance for item in held]
+    assert len({utterance.id for utterance in utterances}) == len(held)
+    audio = {row["id"]: row["audio"]["bytes"] for shard in read_index(folder) for row in read_shard(shard.file)}
+    data = SpeechDataset(utterances, ["quy", "swh"], normalise=False, seed=1, read=Held(held).read)
+    for number, utterance in enumerate(utterances):
         np.testing.assert_array_equal(data[0, number][2], read_audio(Recording(audio[utterance.id], "x")))
-    assert hold([], 3.0).utterances == []
+    assert hold([], 3.0) == []
 
 
 def test_nothing_to_draw_from_is_an_error(folder):

@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 import yaml
 
-from speechxl.config import Data, Optim, Watch
+from speechxl.config import Data, Optim, Probe, Sampling, Watch
+from speechxl.data.manifest import read_manifest, write_manifest
 from speechxl.data.shards import read_index
 from speechxl.errors import InputError, NothingMatched
 from speechxl.models.weights import read_card
@@ -92,9 +94,37 @@ def test_damaged_rows_do_not_end_a_run_and_are_exit_code_4(corpus, tmp_path, mon
 
     monkeypatch.setattr(module, "flac", every_third_is_cut)
     prepare("shards", corpus, tmp_path / "shards")
-    outcome = run(tmp_path / "shards", tmp_path / "m", steps=4)
+    outcome = run(tmp_path / "shards", tmp_path / "m", steps=4, data=Data(min_seconds=0.1, max_damaged=0.5))
     assert outcome.code == 4
+    assert 0 < len(outcome.document["dropped"]["undecodable"]) <= 5
     assert "passed over" in caplog.text
+    with pytest.raises(InputError, match=r"1 of 10 training utterances cannot be decoded .* --data.max_damaged 0"):
+        run(tmp_path / "shards", tmp_path / "n", steps=4, data=Data(min_seconds=0.1, max_damaged=0.0))
+
+
+def test_balance_crops_probe_and_replay_work_as_with_files(shards, corpus, tmp_path, pretrained_folder):
+    prepare("shards", corpus, tmp_path / "earlier", corpus="earlier")
+    rows = [replace(row, split="dev") for row in read_manifest(corpus / "manifest.tsv")]
+    write_manifest(corpus / "dev.tsv", rows)
+    prepare("shards", corpus / "dev.tsv", tmp_path / "dev")
+    common = {"max_steps": 2, "batch_seconds": 2.0, "device": "cpu", "watch": Watch(log_every=1)}
+    outcome = adapt(
+        str(pretrained_folder), train=[shards], dev=[tmp_path / "dev"], replay=[tmp_path / "earlier"], replay_share=0.25,
+        out=tmp_path / "m",
+        sampling=Sampling(alpha=0.5, crop_to_shortest=True), probe=Probe(every=2, minutes=0.1, layer=1),
+        data=Data(min_seconds=0.1), **common,
+    )  # fmt: skip
+    hours = {(shard.language, shard.corpus): 0.0 for shard in read_index(shards)}
+    for shard in read_index(shards):
+        hours[shard.language, shard.corpus] += shard.hours * (shard.split == "train")
+    roots = {language: value**0.5 for (language, _), value in hours.items()}
+    for language, row in outcome.document["languages"].items():
+        assert row["share"] == pytest.approx(roots[language] / sum(roots.values()), abs=1e-3)
+    assert outcome.document["utterances"] == 20
+    assert "probe" in (tmp_path / "m" / "metrics.csv").read_text()
+    prepare("shards", corpus, tmp_path / "same")
+    with pytest.raises(InputError, match="--replay and --train both have shards of quy in corpus"):
+        adapt(str(pretrained_folder), train=[shards], replay=[tmp_path / "same"], out=tmp_path / "n", **common)
 
 
 def test_what_cannot_be_read_is_explained(shards, corpus, tmp_path):
