@@ -125,6 +125,8 @@ class Contrast:
     code_spread: float | None = None
     """Standard deviation of the quantizer's logits that a new one is set to on the first batches, which keeps small
     batches from collapsing onto a few codes; 0 for the published initialisation. None: 4 for tiny, else 0."""
+    all_reduce: bool = False
+    """Whether the penalty on unused codes looks at the batches of all processes together."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ class Objective:
     gumbel_floor: float
     gumbel_decay: float
     code_spread: float
+    all_reduce: bool
 
 
 @dataclass(frozen=True)
@@ -252,11 +255,13 @@ class Watch:
     """Steps between checkpoints; None: a twentieth of the run, at most 1000."""
     samples: int = 3
     """Dev utterances whose transcripts are shown at each evaluation."""
+    timeout: float = 10.0
+    """Minutes that one of several processes waits for the others before it ends the run."""
 
     def __post_init__(self) -> None:
         for name, value in _given(self).items():
             least = 0 if name == "samples" else 1
-            _check(value >= least, f"watch.{name}", value, f"at least {least}")
+            _check(value >= least or (name == "timeout" and value > 0), f"watch.{name}", value, f"at least {least}")
 
 
 @dataclass(frozen=True)

@@ -72,8 +72,11 @@ def tone(seconds, hertz, seed=0):
 
 @pytest.fixture
 def corpus(tmp_path):
+    return make_corpus(tmp_path / "corpus")
+
+
+def make_corpus(folder):
     """Fourteen utterances in two languages, each word a pitch; ten to train on, four for dev."""
-    folder = tmp_path / "corpus"
     folder.mkdir()
     rows = []
     for number in range(14):

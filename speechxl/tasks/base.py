@@ -7,9 +7,11 @@ from typing import Any
 
 import lightning
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from speechxl.shapes import SAMPLE_RATE, Batch
+from speechxl.tasks.strategies import as_gradients, gradient_norm, shard
 
 Reduce = Callable[[Tensor], Tensor]
 """Adds a tensor up over all processes."""
@@ -28,6 +30,9 @@ class LossSum:
     utterances: Tensor
     """(B,) loss of each utterance."""
     measures: Measures
+
+
+pytree.register_dataclass(LossSum)  # FSDP looks for the tensors in what it has computed
 
 
 class Meter:
@@ -127,10 +132,19 @@ class Task(lightning.LightningModule):
         """Loss of a batch."""
         raise TypeError(f"{type(self).__name__} has no loss.")
 
+    def forward(self, batch: Batch) -> LossSum:
+        """`loss`, around which FSDP gathers the parameters."""
+        return self.loss(batch)
+
+    def configure_model(self) -> None:
+        """Splits the parameters over processes where the strategy asks for it."""
+        if self.device_mesh is not None:
+            shard(self, self.model.wav2vec2.encoder.layers, self.device_mesh["data_parallel"])
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch, times what Lightning will divide by; the true divisor follows in `on_before_optimizer_step`."""
         del batch_idx
-        loss = self.loss(batch)
+        loss = self(batch)
         self.note(batch, loss)
         return loss.total * self.trainer.accumulate_grad_batches
 
@@ -176,12 +190,13 @@ class Task(lightning.LightningModule):
         """
         count = torch.as_tensor(self._count, device=self.device, dtype=torch.float32)
         if self.trainer.world_size > 1:
-            count = torch.as_tensor(self.all_gather(count)).sum()
+            count = torch.as_tensor(self.trainer.strategy.reduce(count, reduce_op="sum"))
         gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         torch._foreach_mul_(gradients, self.trainer.world_size / count.clamp(min=1))
-        norm = nn.utils.get_total_norm(gradients)
+        norm = gradient_norm(gradients)
         broken = (~norm.isfinite()).float()
-        optimizer.found_inf, optimizer.grad_scale = broken, None  # type: ignore[attr-defined]  # read by fused optimizers
+        optimizer.grad_scale = None  # type: ignore[attr-defined]
+        optimizer.found_inf = as_gradients(broken, gradients)  # type: ignore[attr-defined]  # read by fused optimizers
         self._skipped = (self._skipped + broken) * broken
         self.meter.add("gradient_norm", norm)
         self.meter.add("skipped_steps", broken)

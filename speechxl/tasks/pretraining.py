@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
+from torch.utils import _pytree as pytree
 
 from speechxl.config import Mask, Objective
 from speechxl.models.draws import DISTRACTORS, GUMBEL, MASK, keyed_uniform
@@ -28,6 +29,9 @@ class ContrastSum(LossSum):
     """(B, M, G) chosen codes."""
     valid: Tensor
     """(B, M) True where there is a masked frame."""
+
+
+pytree.register_dataclass(ContrastSum)
 
 
 class Pretraining(Task):
@@ -129,13 +133,16 @@ class Pretraining(Task):
 
         count = counts.sum()
         weights = valid.flatten()[:, None, None] / count.clamp(min=1)
-        probabilities = (quantized.probabilities * weights).sum(0)  # (G, V)
+        probabilities, shared = (quantized.probabilities * weights).sum(0), count  # (G, V)
+        if self.objective.all_reduce and self.training:
+            probabilities, shared = _over_ranks(probabilities, count)
         diversity = 1 - perplexity(probabilities).sum() / probabilities.numel()
+        penalty = shared * diversity - ((shared - count) * diversity).detach()
         used = torch.zeros_like(probabilities).scatter_add_(
             1, quantized.codes.T, valid.flatten().float().expand(len(probabilities), -1)
         )
         utterances = contrast.loss.sum(1)
-        total = utterances.sum() + self.objective.diversity * count * diversity
+        total = utterances.sum() + self.objective.diversity * penalty
         spread = perplexity(used / count.clamp(min=1))
         measures: Measures = {
             "contrastive": (utterances.sum(), count),
@@ -157,7 +164,7 @@ class Pretraining(Task):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Contrastive loss with the likeliest codes, and masks that are the same each time."""
         del batch_idx
-        loss = self.loss(batch)
+        loss = self(batch)
         for name in ("contrastive", "accuracy"):
             self.dev_meter.add(name, *loss.measures[name])
         self.dev_languages.add(batch.languages, batch.lengths, loss.rows, loss.codes, loss.valid)
@@ -196,3 +203,18 @@ class Pretraining(Task):
 def _take(features: Tensor, places: Tensor) -> Tensor:
     """(B, F, D) and (B, M) to (B, M, D)."""
     return features.gather(1, places[..., None].expand(-1, -1, features.shape[2]))
+
+
+def _over_ranks(probabilities: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean over the frames of all processes: (G, V) and their () number from those of this process.
+
+    The gradient passes to this process's frames only. A loss that is multiplied by the number of all frames has the right
+    gradient then, as the processes' gradients are summed, and the backward pass needs no communication.
+    """
+    if not distributed.is_initialized():
+        return probabilities, count
+    own = probabilities * count
+    sums = torch.cat([own.detach().flatten(), count[None]])
+    distributed.all_reduce(sums)
+    shared = sums[-1]
+    return (own + (sums[:-1].view_as(own) - own).detach()) / shared.clamp(min=1), shared

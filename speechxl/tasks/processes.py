@@ -16,13 +16,13 @@ def world_size(device: str) -> int:
     Args:
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
     """
-    devices, machines = places(device)
-    return devices * machines
+    here, machines = places(device)
+    return here * machines
 
 
 def rank() -> int:
     """Number of this process among all that train together; the first one writes and speaks for all."""
-    if "RANK" in os.environ:
+    if _by_torchrun():
         return int(os.environ["RANK"])
     if _by_srun():
         return int(os.environ["SLURM_PROCID"])
@@ -33,43 +33,42 @@ def places(device: str) -> tuple[int, int]:
     """Processes on this machine, and machines.
 
     Raises:
-        InputError: If machines have different numbers of processes, or processes have no GPU of their own.
+        InputError: If machines have different numbers of processes, or a process has no GPU of its own.
     """
+    gpus = _gpus(device)
     if _by_torchrun():
-        return _even("WORLD_SIZE", int(os.environ["WORLD_SIZE"]), "LOCAL_WORLD_SIZE", device)
-    if _by_srun():
-        return _even("SLURM_NTASKS", int(os.environ["SLURM_NTASKS"]), "SLURM_NTASKS_PER_NODE", device)
-    return max(1, _gpus(device)), 1
+        world = int(os.environ["WORLD_SIZE"])
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", world))
+    elif _by_srun():
+        world = int(os.environ["SLURM_STEP_NUM_TASKS"])
+        here = world // int(os.environ.get("SLURM_STEP_NUM_NODES", 1))
+    else:
+        return max(1, gpus), 1
+    if not 0 < here <= world or world % here:
+        raise InputError(
+            f"{world} processes, {here} of them on this machine: every machine needs the same number; see --nproc_per_node "
+            "of torchrun, --ntasks-per-node of srun."
+        )
+    if gpus and gpus < here:
+        raise InputError(
+            f"There are {here} processes on this machine, and the GPUs that each of them sees are {gpus}; let every process "
+            f"see all GPUs (with SLURM --gpus-per-node={here} and not --gpus-per-task), or start {gpus}."
+        )
+    return here, world // here
 
 
-def environment() -> Any:
+def environment(device: str) -> Any:
     """Lightning's view of who has started the processes."""
     from lightning.fabric.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
 
     if _by_torchrun():
         return TorchElasticEnvironment()
     if _by_srun():
-        devices, _ = places("cpu")
-        os.environ.setdefault("SLURM_NTASKS_PER_NODE", str(devices))  # Lightning insists on it
+        here, machines = places(device)
+        values = {"SLURM_NTASKS": here * machines, "SLURM_NTASKS_PER_NODE": here, "SLURM_NNODES": machines}
+        os.environ.update({name: str(value) for name, value in values.items()})  # of the step, where Lightning looks
         return SLURMEnvironment(auto_requeue=False)
     return LightningEnvironment()
-
-
-def _even(all_name: str, world: int, local_name: str, device: str) -> tuple[int, int]:
-    """Processes of each machine and machines; all machines have equally many."""
-    machines = int(os.environ.get("SLURM_NNODES", 1)) if _by_srun() and not _by_torchrun() else 0
-    local = int(os.environ.get(local_name, world // max(1, machines)))
-    if local < 1 or world % local or (machines and local * machines != world):
-        raise InputError(
-            f"{all_name}={world}, {local_name}={local}: every machine needs the same number of processes; "
-            "see --nproc_per_node of torchrun, --ntasks-per-node of srun."
-        )
-    if (gpus := _gpus(device)) and gpus < local:
-        raise InputError(
-            f"There are {local} processes on this machine and each sees {gpus} GPU{'s' * (gpus > 1)}; let each of them see "
-            f"all {local} (with SLURM --gpus-per-node={local} and not --gpus-per-task), or start fewer."
-        )
-    return local, world // local
 
 
 def _by_torchrun() -> bool:
@@ -78,7 +77,7 @@ def _by_torchrun() -> bool:
 
 def _by_srun() -> bool:
     """Whether srun has started several; one task is as good as no SLURM."""
-    return int(os.environ.get("SLURM_NTASKS", 1)) > 1 and "SLURM_PROCID" in os.environ
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1
 
 
 def _gpus(device: str) -> int:

@@ -5,6 +5,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
@@ -19,15 +20,16 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from speechxl.config import Guard
 from speechxl.data.datamodule import EndlessData
-from speechxl.errors import InputError, Interrupted
+from speechxl.errors import InputError, Interrupted, RunFailed
 from speechxl.files import replace_file
 from speechxl.heap import keep_heap
 from speechxl.models.device import choose_device, matmul_rate
 from speechxl.shapes import Batch
 from speechxl.tasks.base import Task
 from speechxl.tasks.collapse import Collapsed, CollapseGuard
-from speechxl.tasks.processes import world_size
+from speechxl.tasks.processes import environment, places, rank, world_size
 from speechxl.tasks.schedule import Schedule
+from speechxl.tasks.strategies import Sharded, choose_strategy, gather, in_short, is_lost_process, skeleton
 from speechxl.tasks.watching import Measures
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,8 @@ def fit(
     *,
     precision: str,
     device: str = "auto",
+    strategy: str = "auto",
+    timeout: float = 10.0,
     keep: Callable[[], None] | None = None,
     ema: float | None = None,
     guard: Guard | None = None,
@@ -56,6 +60,8 @@ def fit(
         schedule: Steps.
         precision: ``"32"`` or ``"bf16"``.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        strategy: Of several processes, ``"ddp"``, ``"fsdp"`` or ``"auto"``.
+        timeout: Minutes that a process waits for the others.
         keep: Called whenever dev error (`Task.score`) is lower than ever.
         ema: Decay of a moving average of the weights, which are evaluated and in the end left in the model.
         guard: What to do when the codebook collapses; None where there is none.
@@ -64,6 +70,7 @@ def fit(
     Raises:
         Interrupted: After SIGINT or SIGTERM, when the checkpoint is written.
         InputError: If the codebook collapses, or step after step has no finite gradients.
+        RunFailed: If another process has ended, or does not answer.
     """
     _quieten_lightning()
     keep_heap()
@@ -73,15 +80,27 @@ def fit(
         saved = AtomicCheckpointIO().load_checkpoint(checkpoint)
         task.load_state_dict(saved["state_dict"] | saved["callbacks"].get(Average.__qualname__, {}).get("weights", {}))
         return
+    device = choose_device(device)
+    acts = guard is not None and guard.collapse != "warn"
+    peak = matmul_rate(device, precision) if device == "cuda" else None
+    run = partial(_run, task, data, out, schedule, precision, device, strategy, timeout)
     while True:
+        watch = CollapseGuard(task.codes, guard.patience if acts else sys.maxsize) if guard is not None else None
+        callbacks: list[Callback] = [
+            *([] if keep is None else [_Best(keep)]),
+            *([] if probe is None else [probe]),
+            Measures(out, schedule, data, watch, peak),
+            _Checkpoints(checkpoint, schedule, watch if acts else None),
+            *([] if ema is None else [Average(ema)]),
+        ]
         try:
-            _fit(task, data, out, schedule, precision, choose_device(device), keep, ema, guard, probe)
+            run(callbacks)
             return
         except Collapsed as sign:
-            _set_back(task, checkpoint, guard or Guard(), sign)
+            _set_back(task, checkpoint, guard or Guard(), sign, world_size(device))
 
 
-def _set_back(task: Task, checkpoint: Path, guard: Guard, sign: Collapsed) -> None:
+def _set_back(task: Task, checkpoint: Path, guard: Guard, sign: Collapsed, world: int) -> None:
     """Prepares for going on from the last good checkpoint.
 
     Raises:
@@ -92,7 +111,7 @@ def _set_back(task: Task, checkpoint: Path, guard: Guard, sign: Collapsed) -> No
         f"what published runs take), then too high a learning rate (--optim.lr, it is {task.highest_lr:g}). Change them and "
         "continue with --resume, or begin anew."
     )
-    if guard.collapse == "stop" or world_size("auto") > 1:
+    if guard.collapse == "stop" or world > 1:
         raise InputError(advice)
     if task.setbacks >= guard.retries:
         raise InputError(f"{advice} Going back with half the learning rate was tried {task.setbacks} times.")
@@ -102,33 +121,30 @@ def _set_back(task: Task, checkpoint: Path, guard: Guard, sign: Collapsed) -> No
     )
 
 
-def _fit(
+def _run(
     task: Task,
     data: EndlessData,
     out: Path,
     schedule: Schedule,
     precision: str,
     device: str,
-    keep: Callable[[], None] | None,
-    ema: float | None,
-    guard: Guard | None,
-    probe: Callback | None,
+    strategy: str,
+    timeout: float,
+    callbacks: list[Callback],
 ) -> None:
     """One trainer's run, from the checkpoint where there is one."""
     checkpoint = out / CHECKPOINT
-    acts = guard is not None and guard.collapse != "warn"
-    watch = CollapseGuard(task.codes, guard.patience if acts else sys.maxsize) if guard is not None else None
-    peak = matmul_rate(device, precision) if device == "cuda" else None
-    callbacks: list[Callback] = [
-        *([] if keep is None else [_Best(keep)]),
-        *([] if probe is None else [probe]),
-        Measures(out, schedule, data, watch, peak),
-        _Checkpoints(checkpoint, schedule, watch if acts else None),
-        *([] if ema is None else [Average(ema)]),
-    ]
-    several = device == "cuda" and torch.cuda.device_count() > 1
+    devices, machines = places(device)
+    chosen = choose_strategy(
+        strategy, device, devices * machines, task.model, timeout=timeout, unused=task.skips_parameters
+    )
+    if isinstance(chosen, Sharded) and any(isinstance(callback, Average) for callback in callbacks):
+        raise InputError("--optim.ema needs the whole model in every process; use --strategy ddp, or leave it out.")
+    whole = skeleton(task.model) if isinstance(chosen, Sharded) else None
     trainer = lightning.Trainer(
         accelerator=device,
+        devices=devices,
+        num_nodes=machines,
         max_steps=schedule.max_steps,
         precision="bf16-mixed" if precision == "bf16" else "32-true",
         accumulate_grad_batches=schedule.accumulate,
@@ -137,17 +153,34 @@ def _fit(
         num_sanity_val_steps=0,
         callbacks=callbacks,
         logger=TensorBoardLogger(out, name="tensorboard", version="") if find_spec("tensorboard") else False,
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO(), environment(device)],
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
-        strategy="ddp_find_unused_parameters_true" if several and task.skips_parameters else "auto",
+        strategy=chosen,
     )
+    # Lightning would ask all processes before each batch whether to end, which makes a GPU wait; `_Checkpoints` asks
+    trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
     try:
         trainer.fit(task, data, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
+        if isinstance(chosen, Sharded) and whole is not None:
+            task.model = gather(chosen, whole)
     except (SIGTERMException, SystemExit):  # before the first step, or asked for twice: Lightning's own way out
         raise Interrupted("ended at once, without saving; continue from the last checkpoint with --resume") from None
+    except RuntimeError as error:
+        if devices * machines == 1 or not is_lost_process(error):
+            raise
+        raise RunFailed(
+            f"process {rank()} of {devices * machines} has to end: another one has ended, or did not answer for {timeout:g} "
+            f"minutes; its own messages say why. {_where_to_go_on(checkpoint)}"
+        ) from error
+
+
+def _where_to_go_on(checkpoint: Path) -> str:
+    if not checkpoint.exists():
+        return "There is no checkpoint yet; start again."
+    return f"The last checkpoint is of step {checkpoint_step(checkpoint)}; continue with --resume."
 
 
 def checkpoint_step(checkpoint: Path) -> int:
@@ -269,7 +302,12 @@ class _Checkpoints(Callback):
     def on_exception(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
     ) -> None:
-        del trainer, pl_module, exception
+        del pl_module
+        if is_lost_process(exception):  # at once, as a launcher may end this process, too
+            log.warning(
+                "process %d of %d lost touch with another one after step %d: %s",
+                trainer.global_rank, trainer.world_size, trainer.global_step, in_short(exception),
+            )  # fmt: skip
         self._restore()
 
     def _restore(self) -> None:

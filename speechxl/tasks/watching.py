@@ -17,6 +17,7 @@ from speechxl.errors import InputError
 from speechxl.files import write_text
 from speechxl.shapes import SAMPLE_RATE
 from speechxl.tasks.collapse import Collapsed, CollapseGuard
+from speechxl.tasks.processes import rank
 from speechxl.tasks.schedule import Schedule
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Measures(Callback):
         self.schedule, self.data, self.guard, self.peak_flops = schedule, data, guard, peak_flops
         self.progress = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeRemainingColumn(),
-            console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True,
+            console=Console(stderr=True), disable=not sys.stderr.isatty() or rank() > 0, transient=True,
         )  # fmt: skip
         self.bar = self.progress.add_task("", total=schedule.max_steps)
         self.begun = self.spoken = self.logged = time.monotonic()

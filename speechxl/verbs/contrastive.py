@@ -24,7 +24,7 @@ from speechxl.models.weights import Card, save_model
 from speechxl.shapes import Utterance
 from speechxl.tasks.pretraining import Pretraining
 from speechxl.tasks.probe import LinearProbe
-from speechxl.tasks.processes import world_size
+from speechxl.tasks.processes import rank, world_size
 from speechxl.tasks.schedule import linear_decay
 from speechxl.tasks.training import fit
 from speechxl.text import Vocabulary
@@ -186,6 +186,8 @@ def run_contrastive(
     seed: int,
     resume: bool,
     dry_run: bool,
+    strategy: str,
+    checkpoint_activations: bool,
     dropout: Dropout,
     mask: Mask,
     objective: Objective,
@@ -214,6 +216,8 @@ def run_contrastive(
         seed: Of all draws.
         resume: Whether to go on in ``out``.
         dry_run: Whether to stop before anything is written.
+        strategy: How several processes train together.
+        checkpoint_activations: Whether activations are computed again instead of kept.
         dropout: For its layer drop.
         mask: Span masks.
         objective: What is minimised.
@@ -286,11 +290,13 @@ def run_contrastive(
     )
     if fresh and objective.code_spread:
         model.quantizer.spread(first_features(model, make(speech.first), batch_seconds, seed), objective.code_spread)
+    model.wav2vec2.checkpoint_activations = checkpoint_activations
     fit(
-        task, batches, out, schedule(watch, max_steps, plan.accumulate),
-        precision=precision, device=device, ema=optim.ema, guard=guard, probe=prober,
+        task, batches, out, schedule(watch, max_steps, plan.accumulate), precision=precision, device=device,
+        strategy=strategy, timeout=watch.timeout, ema=optim.ema, guard=guard, probe=prober,
     )  # fmt: skip
-    if task.global_rank == 0:
+    if rank() == 0:
+        model = task.model  # put together again where it was split
         codes = code_usage(model, make(speech.sample), batch_seconds)
         write_text(out / CODEBOOK, json.dumps(codes, indent=1) + "\n")
         save_model(out, model, replace(card, languages=languages), settings=settings)

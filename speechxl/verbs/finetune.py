@@ -77,7 +77,7 @@ def finetune(
     from speechxl.data.manifest import write_manifest
     from speechxl.errors import InputError
     from speechxl.models.weights import Card, load_encoder_for_ctc, new_ctc_model, read_card, save_model
-    from speechxl.tasks.processes import world_size
+    from speechxl.tasks.processes import rank, world_size
     from speechxl.tasks.recognition import Recognition
     from speechxl.tasks.schedule import tri_stage
     from speechxl.tasks.training import fit
@@ -127,8 +127,9 @@ def finetune(
     if dry_run:
         return Outcome(document, labelled.summary(document))
     open_run(out, settings, network, resume=resume)
-    write_manifest(out / "dev.tsv", corpus.dev)
-    if corpus.infeasible:
+    if rank() == 0:
+        write_manifest(out / "dev.tsv", corpus.dev)
+    if corpus.infeasible and rank() == 0:
         write_manifest(out / "dropped.tsv", corpus.infeasible)
     task = Recognition(
         network,
@@ -161,5 +162,5 @@ def finetune(
         best.update(step=task.global_step, error=task.score)
         save_model(out, network, card, corpus.vocabulary, settings)
 
-    fit(task, speech, out, plan, precision=precision, device=device, keep=keep, ema=optim.ema)
+    fit(task, speech, out, plan, precision=precision, device=device, timeout=watch.timeout, keep=keep, ema=optim.ema)
     return Outcome(document | {"best": best}, str(out), PARTIAL if corpus.faults or speech.damaged else 0)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 from speechxl.config import Optim, Watch
 from speechxl.data.audio import AudioError, probe
@@ -19,6 +18,7 @@ from speechxl.data.sources import read_corpora
 from speechxl.errors import InputError, NothingMatched
 from speechxl.files import write_text
 from speechxl.shapes import Utterance
+from speechxl.tasks.processes import rank
 from speechxl.tasks.schedule import Schedule
 from speechxl.tasks.training import CHECKPOINT, other_shape
 
@@ -172,8 +172,8 @@ def open_run(out: Path, settings: str, model: Any, *, resume: bool) -> None:
     Raises:
         InputError: If something stands there and it is not to be continued.
     """
-    if rank_zero_only.rank > 0:  # type: ignore[attr-defined]
-        return  # the first of several processes has done it
+    if rank() > 0:
+        return  # the first of several processes does it
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: is a file, a folder was expected.")
     if out.exists() and any(out.iterdir()):

@@ -12,9 +12,7 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
-from speechxl.config import Contrast, Data, Dropout, Guard, Optim, Watch
-from speechxl.data.batching import Corpus, EpochBatches
-from speechxl.data.manifest import read_manifest
+from speechxl.config import Data, Dropout, Guard, Optim, Watch
 from speechxl.errors import InputError
 from speechxl.tasks.base import Task
 from speechxl.tasks.pretraining import Pretraining
@@ -23,6 +21,7 @@ from speechxl.tasks.watching import LANGUAGES, METRICS
 from speechxl.verbs.finetune import finetune
 from speechxl.verbs.pretrain import pretrain
 from tests.conftest import NO_DROPOUT, SMALL
+from tests.tasks.two_processes import SURE, number_of_batches
 
 OFTEN = Watch(log_every=1, eval_every=3, save_every=2, samples=1)
 NOISY = Dropout(hidden=0.1, attention=0.1, activation=0.1, projection=0.1, layer=0.2)
@@ -226,17 +225,10 @@ def test_sigterm_saves_first_and_sigkill_loses_at_most_what_came_after_the_last_
 
 def test_gradients_are_those_of_the_mean_over_all_accumulated_batches(corpus, tmp_path):
     """One batch of everything, and several accumulated, make the same first step."""
-    sure = {
-        "dropout": NO_DROPOUT,
-        "contrast": Contrast(diversity=0.0, code_spread=0.0),
-        "max_steps": 1,
-    }
-    seconds = sum(path.stat().st_size for path in corpus.glob("*.wav")) / 32_000
-    run_pretraining(corpus, tmp_path / "one", batch_seconds=10 * seconds, **sure)
-    durations = np.array([row.duration for row in read_manifest(corpus / "manifest.tsv") if row.split == "train"])
-    batches = len(EpochBatches(Corpus.unbalanced(durations), 2.0, 1).epoch(0))
+    run_pretraining(corpus, tmp_path / "one", batch_seconds=1000.0, **SURE)
+    batches = number_of_batches(corpus, 2.0)
     assert batches > 2
-    run_pretraining(corpus, tmp_path / "many", batch_seconds=2.0, optim=Optim(accumulate=batches), **sure)
+    run_pretraining(corpus, tmp_path / "many", batch_seconds=2.0, optim=Optim(accumulate=batches), **SURE)
     one, many = (AtomicCheckpointIO().load_checkpoint(tmp_path / name / CHECKPOINT) for name in ("one", "many"))
     moments = [state["optimizer_states"][0]["state"] for state in (one, many)]
     for number in moments[0]:

@@ -9,7 +9,7 @@ from transformers import Wav2Vec2Config, Wav2Vec2ForPreTraining
 from speechxl.config import Contrast, Data, Probe, Sampling, Watch
 from speechxl.data.manifest import read_manifest, write_manifest
 from speechxl.errors import InputError
-from speechxl.models.weights import load_pretraining_model, read_card
+from speechxl.models.weights import Card, load_pretraining_model, read_card, save_model
 from speechxl.tasks.pretraining import Pretraining
 from speechxl.verbs.adapt import adapt
 from speechxl.verbs.pretrain import pretrain
@@ -103,6 +103,18 @@ def test_a_checkpoint_file_that_was_fine_tuned_needs_a_new_quantizer(corpus, tmp
     adapt(source, train=[corpus], out=tmp_path / "m", reinit_quantizer=True, **QUICK)
     settings = yaml.safe_load((tmp_path / "m" / "config.yaml").read_text())
     assert settings["contrast"]["gumbel_start"] == 2.0
+
+
+def test_what_is_taken_from_a_checkpoint_is_said(corpus, tmp_path, pretraining_model, caplog):
+    caplog.set_level("INFO")
+    save_model(tmp_path / "odd", pretraining_model, Card(normalise=False, preset="tiny"))
+    adapt(str(tmp_path / "odd"), train=[corpus], out=tmp_path / "m", **QUICK)
+    assert (
+        "2 layers of 32, layer norm in the extractor, pre-norm, waveforms as they are, its own 2 x 64 codes"
+        in caplog.text
+    )
+    assert "Gumbel temperature from 0.1 to 0.1" in caplog.text
+    assert "is do_normalize in its preprocessor_config.json right?" in caplog.text
 
 
 def test_a_fine_tuned_folder_is_refused(corpus, tmp_path, ctc_folder):
