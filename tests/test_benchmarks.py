@@ -11,7 +11,7 @@ SCRIPTS = ["encoder", "pretrain_step", "finetune_step"]
 
 
 def test_every_benchmark_is_tried():
-    helpers, others = {"compare", "models"}, {"planning"}
+    helpers, others = {"compare", "models"}, {"planning", "streaming"}
     assert {path.stem for path in BENCHMARKS.glob("*.py")} - helpers == {*SCRIPTS, *others}
 
 
@@ -34,3 +34,14 @@ def test_planning_prints_one_document():
     assert document["utterances"] == 20_000
     assert 0.7 < document["fill"] <= 1
     assert document["batches"] * document["fill"] * 75 / 3600 == pytest.approx(document["hours"], rel=0.05)
+
+
+def test_memory_of_streaming_does_not_grow_with_the_corpus():
+    flags = ["--minutes", "4", "--shard_minutes", "1", "--languages", "2", "--batch_seconds", "10"]
+    command = [sys.executable, str(BENCHMARKS / "streaming.py"), *flags]
+    document = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert (document["schema"], document["benchmark"]) == (1, "streaming")
+    small, large = document["results"]
+    assert large["shards"] > 3 * small["shards"] > 6
+    assert large["utterances"] > 3 * small["utterances"] > 60
+    assert large["mib"] < small["mib"] + 25  # the corpus grows by 12 minutes, 22 MiB of FLAC and 44 of float32

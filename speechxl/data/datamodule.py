@@ -34,6 +34,7 @@ class SpeechDataset(Dataset):
         max_seconds: Longer utterances are cropped to this at a random place.
         crop_to_shortest: Whether each batch is cropped to its shortest utterance, at random places.
         encode: Gives an utterance's reference text and the numbers of its symbols.
+        read: Gives an utterance's waveform.
     """
 
     def __init__(
@@ -46,8 +47,9 @@ class SpeechDataset(Dataset):
         max_seconds: float | None = None,
         crop_to_shortest: bool = False,
         encode: Callable[[Utterance], tuple[str, list[int]]] | None = None,
+        read: Callable[[Utterance], np.ndarray] = read_utterance,
     ) -> None:
-        self.utterances, self.normalise, self.seed = utterances, normalise, seed
+        self.utterances, self.normalise, self.seed, self.read = utterances, normalise, seed, read
         self.max_seconds, self.crop_to_shortest, self.encode = max_seconds, crop_to_shortest, encode
         self._damaged: list[str] = []
         """Ids of utterances that were passed over for the batch that is being made."""
@@ -59,6 +61,10 @@ class SpeechDataset(Dataset):
     def __getitem__(self, place: tuple[int, int]) -> tuple[Utterance, int, np.ndarray]:
         turn, index = place
         utterance, waveform = self._readable(index)
+        return self.item(utterance, waveform, turn)
+
+    def item(self, utterance: Utterance, waveform: np.ndarray, turn: int) -> tuple[Utterance, int, np.ndarray]:
+        """What `collate` takes of an utterance that is heard for the ``turn``-th time; ``waveform`` is the whole of it."""
         key = draw_key(self.seed, turn, utterance.id)
         if self.normalise:
             waveform = standardise(waveform)
@@ -71,7 +77,7 @@ class SpeechDataset(Dataset):
         for turn in range(len(self.utterances)):
             utterance = self.utterances[(index + turn) % len(self.utterances)]
             try:
-                return utterance, read_utterance(utterance)
+                return utterance, self.read(utterance)
             except AudioError as error:
                 self._damaged.append(utterance.id)
                 log.warning("passed over: %s", error)
@@ -118,10 +124,87 @@ def draw_key(seed: int, turn: int, id: str) -> int:
     return int.from_bytes(hashlib.blake2b(f"{seed}/{turn}/{id}".encode(), digest_size=8).digest(), "big") >> 1
 
 
-class SpeechData(lightning.LightningDataModule):
+class EndlessData(lightning.LightningDataModule):
     """Batches for training, without end, and for evaluation, in order of length.
 
     Where a run stands in its data is part of a checkpoint, so that a continued run sees what an uninterrupted one sees.
+
+    Args:
+        utterances: Number of those to train on.
+        dev: Utterances to evaluate on.
+        batch_seconds: Limit of a batch.
+        workers: Processes that read audio; None takes `default_workers`.
+        max_damaged: Share of the training utterances that may be undecodable.
+    """
+
+    def __init__(
+        self,
+        utterances: int,
+        dev: SpeechDataset | None,
+        batch_seconds: float,
+        workers: int | None,
+        max_damaged: float,
+    ) -> None:
+        super().__init__()
+        self.utterances, self.dev, self.batch_seconds, self.max_damaged = utterances, dev, batch_seconds, max_damaged
+        self.workers = workers if workers is not None else default_workers()
+        self.damaged: set[str] = set()
+        """Ids of utterances that were passed over."""
+        self.waited = 0.0
+        """Seconds for which training waited for a batch."""
+
+    @property
+    def seconds_per_batch(self) -> float:
+        """Audio of a batch on average, without padding."""
+        raise TypeError(f"{type(self).__name__} has no batches.")
+
+    def note(self, batch: Batch) -> None:
+        """Called when a batch was trained on."""
+        del batch
+
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Counts what was passed over.
+
+        Raises:
+            InputError: If it is more than ``max_damaged`` of the utterances.
+        """
+        del dataloader_idx
+        self.damaged.update(batch.damaged)
+        if len(self.damaged) > self.max_damaged * self.utterances:
+            named = ", ".join(sorted(self.damaged)[:5])
+            raise InputError(
+                f"{len(self.damaged)} of {self.utterances} training utterances cannot be decoded ({named}, ...), which is more "
+                f"than --data.max_damaged {self.max_damaged:g}; speechxl validate says what is wrong with each, and --fix "
+                "writes a manifest of the others."
+            )
+        return batch
+
+    def val_dataloader(self) -> DataLoader | list[DataLoader]:
+        """Every dev utterance once; each rank evaluates all, so that all reach the same decision."""
+        if self.dev is None:
+            return []
+        batches = ordered_batches(self.dev, self.batch_seconds)
+        return self.loader(self.dev, batch_sampler=batches, collate_fn=self.dev.collate)
+
+    def note_wait(self, seconds: float) -> None:
+        """Adds to the time that was waited."""
+        self.waited += seconds
+
+    def loader(self, dataset: Any, note: Callable[[float], None] | None = None, **options: Any) -> DataLoader:
+        """A loader with this module's workers."""
+        return _TimedLoader(
+            dataset,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            worker_init_fn=_one_thread,
+            note=note,
+            **options,
+        )
+
+
+class SpeechData(EndlessData):
+    """Batches of recordings that are files.
 
     Args:
         train: Utterances to learn from.
@@ -146,15 +229,9 @@ class SpeechData(lightning.LightningDataModule):
         quadratic: float = 0.0,
         max_damaged: float = 1.0,
     ) -> None:
-        super().__init__()
-        self.train, self.dev, self.batch_seconds, self.curriculum = train, dev, batch_seconds, curriculum
-        self.quadratic, self.max_damaged = quadratic, max_damaged
-        self.damaged: set[str] = set()
-        """Ids of utterances that were passed over."""
-        self.workers = workers if workers is not None else default_workers()
+        super().__init__(len(train), dev, batch_seconds, workers, max_damaged)
+        self.train, self.curriculum, self.quadratic = train, curriculum, quadratic
         self.corpus = _corpus(train, shares)
-        self.waited = 0.0
-        """Seconds for which training waited for a batch."""
         self._start, self._first = Place(), 0
         self._sampler: EpochBatches | None = None
 
@@ -163,23 +240,6 @@ class SpeechData(lightning.LightningDataModule):
         """Audio of a batch of the first epoch on average, without padding."""
         batches = EpochBatches(self.corpus, self.batch_seconds, self.train.seed, quadratic=self.quadratic).epoch(0)
         return float(np.mean([self.corpus.durations[batch[:, 1]].sum() for batch in batches]))
-
-    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Counts what was passed over.
-
-        Raises:
-            InputError: If it is more than ``max_damaged`` of the utterances.
-        """
-        del dataloader_idx
-        self.damaged.update(batch.damaged)
-        if len(self.damaged) > self.max_damaged * len(self.train):
-            named = ", ".join(sorted(self.damaged)[:5])
-            raise InputError(
-                f"{len(self.damaged)} of {len(self.train)} training utterances cannot be decoded ({named}, ...), which is more "
-                f"than --data.max_damaged {self.max_damaged:g}; speechxl validate says what is wrong with each, and --fix "
-                "writes a manifest of the others."
-            )
-        return batch
 
     @property
     def _batches(self) -> int:
@@ -209,26 +269,7 @@ class SpeechData(lightning.LightningDataModule):
             curriculum=self.curriculum * trainer.accumulate_grad_batches,
             quadratic=self.quadratic,
         )
-        return self._loader(self.train, self._sampler, self._note_wait)
-
-    def val_dataloader(self) -> DataLoader | list[DataLoader]:
-        """Every dev utterance once; each rank evaluates all, so that all reach the same decision."""
-        return [] if self.dev is None else self._loader(self.dev, ordered_batches(self.dev, self.batch_seconds))
-
-    def _note_wait(self, seconds: float) -> None:
-        self.waited += seconds
-
-    def _loader(self, dataset: SpeechDataset, batches: Any, note: Callable[[float], None] | None = None) -> DataLoader:
-        return _TimedLoader(
-            dataset,
-            batch_sampler=batches,
-            collate_fn=dataset.collate,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-            pin_memory=torch.cuda.is_available(),
-            worker_init_fn=_one_thread,
-            note=note,
-        )
+        return self.loader(self.train, self.note_wait, batch_sampler=self._sampler, collate_fn=self.train.collate)
 
 
 class _TimedLoader(DataLoader):

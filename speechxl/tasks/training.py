@@ -19,11 +19,12 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from speechxl.config import Guard
-from speechxl.data.datamodule import SpeechData
+from speechxl.data.datamodule import EndlessData
 from speechxl.errors import InputError, Interrupted, RunFailed
 from speechxl.files import replace_file
 from speechxl.heap import keep_heap
 from speechxl.models.device import choose_device, matmul_rate
+from speechxl.shapes import Batch
 from speechxl.tasks.base import Task
 from speechxl.tasks.collapse import Collapsed, CollapseGuard
 from speechxl.tasks.processes import environment, places, rank, world_size
@@ -48,7 +49,7 @@ CHECKPOINT = "checkpoint.ckpt"
 
 def fit(
     task: Task,
-    data: SpeechData,
+    data: EndlessData,
     out: Path,
     schedule: Schedule,
     *,
@@ -133,7 +134,7 @@ def _set_back(task: Task, checkpoint: Path, guard: Guard, sign: Collapsed, world
 
 def _run(
     task: Task,
-    data: SpeechData,
+    data: EndlessData,
     out: Path,
     schedule: Schedule,
     precision: str,
@@ -291,10 +292,11 @@ class _Checkpoints(Callback):
         return trainer.strategy.reduce_boolean_decision(self.signal is not None, all=False)
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: object, outputs: object, batch: object, batch_idx: int
+        self, trainer: Any, pl_module: object, outputs: object, batch: Batch, batch_idx: int
     ) -> None:
         """Ends with an evaluation, whatever the rhythm of evaluations is."""
-        del pl_module, outputs, batch, batch_idx
+        del pl_module, outputs, batch_idx
+        trainer.datamodule.note(batch)
         trainer.should_stop = trainer.global_step >= self.schedule.max_steps
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from speechxl.data.datamodule import SpeechData
+from speechxl.data.datamodule import EndlessData
 from speechxl.errors import InputError
 from speechxl.files import write_text
 from speechxl.shapes import SAMPLE_RATE
@@ -38,7 +38,7 @@ class Measures(Callback):
     """
 
     def __init__(
-        self, out: Path, schedule: Schedule, data: SpeechData, guard: CollapseGuard | None, peak_flops: float | None
+        self, out: Path, schedule: Schedule, data: EndlessData, guard: CollapseGuard | None, peak_flops: float | None
     ) -> None:
         self.table = _Table(out / METRICS, ("step", "measure", "value"))
         self.languages = _Table(out / LANGUAGES, ("step", "language", "measure", "value"))

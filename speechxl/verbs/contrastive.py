@@ -2,16 +2,20 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from speechxl.config import Data, Dropout, Guard, Mask, Objective, Optim, Preset, Probe, Sampling, Watch, fill
-from speechxl.data.datamodule import SpeechData, SpeechDataset, draw_key
+from speechxl.data.audio import read_utterance
+from speechxl.data.datamodule import EndlessData, SpeechData, SpeechDataset, draw_key
 from speechxl.data.manifest import Fault
 from speechxl.data.sampling import Group, group_hours, group_shares
+from speechxl.data.shards import holds_shards
 from speechxl.errors import InputError, NothingMatched
 from speechxl.evaluation.codes import code_usage, first_features
 from speechxl.files import write_text
@@ -26,9 +30,9 @@ from speechxl.tasks.training import fit
 from speechxl.text import Vocabulary
 from speechxl.verbs.outcome import PARTIAL, Outcome
 from speechxl.verbs.plan import make_plan, warn
+from speechxl.verbs.streamed import StreamedSpeech, read_shards
 from speechxl.verbs.training import (
     Corpora,
-    hours_by_language,
     open_run,
     schedule,
     seconds,
@@ -66,6 +70,37 @@ class Speech:
     """Languages and corpora of an earlier training set."""
     faults: list[Fault]
     """What was left out, as its audio cannot be used."""
+    read: Callable[[Utterance], np.ndarray] = read_utterance
+    """Gives an utterance's waveform."""
+
+    @property
+    def hours(self) -> dict[Group, float]:
+        """To train on."""
+        return group_hours(self.train)
+
+    @property
+    def utterances(self) -> int:
+        """To train on."""
+        return len(self.train)
+
+    @property
+    def languages(self) -> list[str]:
+        """Of all utterances, sorted."""
+        return sorted({row.language for row in [*self.train, *self.dev]})
+
+    @property
+    def first(self) -> list[Utterance]:
+        """To look at before training."""
+        return self.train
+
+    @property
+    def sample(self) -> list[Utterance]:
+        """Some minutes to look at after training."""
+        return self.dev or self.train[:: max(1, round(seconds(self.train) / _DEV_SECONDS))]
+
+    def batches(self, train: Callable[..., SpeechDataset], dev: SpeechDataset | None, **options: Any) -> EndlessData:
+        """For training; ``train`` makes a dataset of utterances."""
+        return SpeechData(train(self.train), dev, **options)
 
 
 def read_speech(
@@ -74,8 +109,10 @@ def read_speech(
     split: str | None,
     data: Data,
     replay: Sequence[Path] | None = None,
-) -> Speech:
+) -> Speech | StreamedSpeech:
     """Reads corpora; by default the dev rows of ``train`` are those to watch."""
+    if any(map(holds_shards, [*train, *(dev or []), *(replay or [])])):
+        return read_shards(train, dev, split, replay, data.min_seconds or 0)
     corpora = Corpora.read(train)
     rows, faults = usable(corpora.choose(split, "train"))
     rows = within(rows, data.min_seconds or 0, None)
@@ -104,7 +141,9 @@ def read_speech(
     return Speech([*rows, *earlier], watched[::every], labelled, replayed, [*faults, *more])
 
 
-def make_probe(speech: Speech, probe: Probe, make: Any, accumulate: int, batch_seconds: float) -> LinearProbe | None:
+def make_probe(
+    speech: Speech | StreamedSpeech, probe: Probe, make: Any, accumulate: int, batch_seconds: float
+) -> LinearProbe | None:
     """A probe on a fixed slice of the labelled dev rows; None where none is asked for.
 
     Raises:
@@ -134,7 +173,7 @@ def make_probe(speech: Speech, probe: Probe, make: Any, accumulate: int, batch_s
 
 def run_contrastive(
     model: Any,
-    speech: Speech,
+    speech: Speech | StreamedSpeech,
     card: Card,
     settings: str,
     *,
@@ -191,24 +230,28 @@ def run_contrastive(
         freeze_extractor: Whether the feature extractor keeps its weights.
         replay_share: Share of the audio for what is replayed.
     """
-    rows, watched = speech.train, speech.dev
-    hours = group_hours(rows)
-    languages = sorted({row.language for row in [*rows, *watched]})
+    hours, languages = speech.hours, speech.languages
     cost = flops_per_second(model.config)
     make = partial(
-        SpeechDataset, languages=languages, normalise=card.normalise, seed=seed, max_seconds=data.max_seconds
+        SpeechDataset,
+        languages=languages,
+        normalise=card.normalise,
+        seed=seed,
+        max_seconds=data.max_seconds,
+        read=speech.read,
     )
     shares = group_shares(hours, sampling.alpha, speech.replayed, replay_share)
-    batches = SpeechData(
-        make(rows, crop_to_shortest=sampling.crop_to_shortest), make(watched) if watched else None, batch_seconds,
-        data.workers, shares=shares, quadratic=cost[1] / cost[0], max_damaged=data.max_damaged,
+    batches = speech.batches(
+        partial(make, crop_to_shortest=sampling.crop_to_shortest), make(speech.dev) if speech.dev else None,
+        batch_seconds=batch_seconds, workers=data.workers, shares=shares, quadratic=cost[1] / cost[0],
+        max_damaged=data.max_damaged,
     )  # fmt: skip
     plan = make_plan(shares, hours, batches.seconds_per_batch, optim, max_steps, world_size(device))
     document = {
         "schema": 1,
         "out": str(out),
         "languages": {name: {key: round(v, 4) for key, v in row.items()} for name, row in plan.languages.items()},
-        "utterances": len(rows),
+        "utterances": speech.utterances,
         "hours": sum(hours.values()),
         "dropped": {"unusable_audio": len(speech.faults)},
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -228,12 +271,14 @@ def run_contrastive(
     log.info("%s", plan.table())
     log.info(text.format(**document))
     open_run(out, settings, model, resume=resume)
-    by_language = hours_by_language(rows)
+    by_language = {
+        language: sum(value for group, value in hours.items() if group[0] == language) for language in languages
+    }
     task = Pretraining(
         model,
         mask=mask,
         objective=objective,
-        hours={language: by_language.get(language, 0.0) for language in languages},
+        hours=by_language,
         freeze_extractor=freeze_extractor,
         seed=seed,
         lr=optim.lr or 0.0,
@@ -244,7 +289,7 @@ def run_contrastive(
         cost=cost,
     )
     if fresh and objective.code_spread:
-        model.quantizer.spread(first_features(model, make(rows), batch_seconds, seed), objective.code_spread)
+        model.quantizer.spread(first_features(model, make(speech.first), batch_seconds, seed), objective.code_spread)
     model.wav2vec2.checkpoint_activations = checkpoint_activations
     fit(
         task, batches, out, schedule(watch, max_steps, plan.accumulate), precision=precision, device=device,
@@ -252,8 +297,7 @@ def run_contrastive(
     )  # fmt: skip
     if rank() == 0:
         model = task.model  # put together again where it was split
-        sample = make([*watched] or list(rows)[:: max(1, round(seconds(rows) / _DEV_SECONDS))])
-        codes = code_usage(model, sample, batch_seconds)
+        codes = code_usage(model, make(speech.sample), batch_seconds)
         write_text(out / CODEBOOK, json.dumps(codes, indent=1) + "\n")
         save_model(out, model, replace(card, languages=languages), settings=settings)
         document["codebook"] = {language: usage["perplexity"] for language, usage in codes["languages"].items()}

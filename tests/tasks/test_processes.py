@@ -116,7 +116,7 @@ def test_processes_that_leave_out_layers_do_not_wait_for_ever_and_end_alike(done
     assert len({row[0] for row in measures(done / "ddp")}) == two_processes.STEPS + 1
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp", "streamed"])
 def test_two_processes_that_are_killed_end_as_two_that_were_not(done, strategy):
     assert_same(done / strategy, done / f"{strategy}_killed")
 

@@ -20,6 +20,7 @@ from speechxl.tasks.base import Task
 from speechxl.tasks.pretraining import Pretraining
 from speechxl.tasks.processes import rank
 from speechxl.verbs import contrastive
+from speechxl.verbs.prepare import prepare
 from speechxl.verbs.pretrain import pretrain
 from tests.conftest import NO_DROPOUT, SMALL, small_preset
 
@@ -149,6 +150,13 @@ def main(corpus, out):
     torch.save(tasks[-1].model.state_dict(), out / f"ddp{rank()}.pt")
     killed_in_step(corpus, out / "ddp_killed", 7, data=Data(workers=1))
     run(corpus, out / "ddp_killed", resume=True, data=Data(workers=1))
+
+    if rank() == 0:
+        prepare("shards", corpus, out / "shards", shard_seconds=2.0)
+    distributed.barrier()
+    run(out / "shards", out / "streamed", data=Data(workers=1))
+    killed_in_step(out / "shards", out / "streamed_killed", 7, data=Data(workers=1))
+    run(out / "shards", out / "streamed_killed", resume=True, data=Data(workers=1))
 
     seconds, count = even_batches(corpus)
     run(corpus, out / "sum", batch_seconds=seconds, optim=Optim(lr=1e-3, accumulate=count // 2), **SURE)
