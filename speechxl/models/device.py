@@ -16,3 +16,8 @@ def choose_device(name: str) -> str:
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: torch finds no CUDA device here; see nvidia-smi, or use --device cpu.")
     return name
+
+
+def plain_cpu(device: torch.device) -> bool:
+    """Whether to compute in the way that suits a CPU; compiled code takes an accelerator's way everywhere."""
+    return device.type == "cpu" and not torch.compiler.is_compiling()

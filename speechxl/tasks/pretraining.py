@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from speechxl.config import Mask, Objective
+from speechxl.models.device import plain_cpu
 from speechxl.models.draws import DISTRACTORS, GUMBEL, MASK, keyed_uniform
 from speechxl.models.masking import span_mask
 from speechxl.models.quantizer import Quantized, perplexity
@@ -124,7 +125,7 @@ class Pretraining(Task):
         return places, torch.arange(places.shape[1], device=mask.device) < counts[:, None], counts
 
     def _most_masked(self, mask: Tensor) -> int:
-        if mask.device.type == "cpu":
+        if plain_cpu(mask.device):
             return max(1, int(mask.sum(1).max()))
         return self._bound(mask.shape[1])
 
