@@ -177,7 +177,7 @@ class _ConvStack(torch.autograd.Function):
         for index, layer in enumerate(layers):
             size //= layer.stride
             output = design.new_empty(size + geometry.receptive_field, layer.width)
-            output[size:] = 0
+            output[size:].zero_()
             for low, high in _blocks(size, 1 if index else first.slots, design.device):
                 rows = layer.rows(low, high)
                 x = layers[index - 1].activate(outputs[-1][rows]) if index else F.gelu(first(rows))
@@ -304,7 +304,7 @@ class _Layer:
         size, hop = len(grad), self.stride
         dx = x.new_empty((size + len(self.taps) - 1) * hop, self.channels)  # at least as many rows as ``x``
         covered = min(self.kernel, hop) == hop
-        dx[size * hop if covered else 0 :] = 0
+        dx[size * hop if covered else 0 :].zero_()
         slots = [dx[j * hop : (j + size) * hop].view(size, -1)[:, : len(tap)] for j, tap in enumerate(self.taps)]
         views = zip(self._groups(x, size), slots, self.taps, gradients[3:], strict=True)
         for j, (view, target, tap, gradient) in enumerate(views):

@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +27,7 @@ from speechxl.data.datamodule import SpeechData
 from speechxl.errors import InputError, Interrupted
 from speechxl.files import replace_file, write_text
 from speechxl.heap import keep_heap
+from speechxl.models.compiling import compiled_layers
 from speechxl.models.device import choose_device
 from speechxl.shapes import SAMPLE_RATE
 from speechxl.tasks.base import Task
@@ -54,6 +56,7 @@ def fit(
     *,
     precision: str,
     device: str = "auto",
+    compile: bool = False,
     keep: Callable[[], None] | None = None,
 ) -> None:
     """Trains, continuing from ``out/checkpoint.ckpt`` if it is there.
@@ -65,6 +68,7 @@ def fit(
         schedule: Steps.
         precision: ``"32"`` or ``"bf16"``.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        compile: Whether the transformer layers are compiled.
         keep: Called whenever dev error (`Task.score`) is lower than ever.
 
     Raises:
@@ -100,7 +104,8 @@ def fit(
         strategy="ddp_find_unused_parameters_true" if several and task.skips_parameters else "auto",
     )
     try:
-        trainer.fit(task, data, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
+        with compiled_layers(task.model.wav2vec2, device) if compile else nullcontext():
+            trainer.fit(task, data, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
     except (SIGTERMException, SystemExit):  # before the first step, or asked for twice: Lightning's own way out
         raise Interrupted("ended at once, without saving; continue from the last checkpoint with --resume") from None
 

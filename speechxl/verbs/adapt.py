@@ -22,6 +22,7 @@ def adapt(
     batch_seconds: float = 80.0,
     precision: Literal["32", "bf16"] = "32",
     device: Literal["auto", "cpu", "cuda"] = "auto",
+    compile: bool = False,
     seed: int = 1,
     resume: bool = False,
     dry_run: bool = False,
@@ -45,6 +46,7 @@ def adapt(
         batch_seconds: Audio of a batch, padding included.
         precision: "bf16" computes in bfloat16 where that is safe.
         device: Where to compute.
+        compile: Compile the transformer layers (torch.compile), which takes a minute first; needs a C++ compiler.
         seed: Of all random draws.
         resume: Continue the run that stands in --out.
         dry_run: Say what would be done, and do nothing.
@@ -72,11 +74,11 @@ def adapt(
     speech = read_speech(train, dev, split, data)
     settings = settings_yaml(
         model=model, train=train, out=out, dev=dev, split=split, reinit_quantizer=reinit_quantizer, max_steps=max_steps,
-        batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, dropout=dropout, mask=mask,
+        batch_seconds=batch_seconds, precision=precision, device=device, compile=compile, seed=seed, dropout=dropout, mask=mask,
         contrast=objective, optim=optim, data=data, watch=watch,
     )  # fmt: skip
     return run_contrastive(
         source, speech, card, settings, fresh=fresh, out=out, max_steps=max_steps,
-        batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, resume=resume, dry_run=dry_run,
+        batch_seconds=batch_seconds, precision=precision, device=device, compile=compile, seed=seed, resume=resume, dry_run=dry_run,
         dropout=Dropout(layer=source.config.layerdrop), mask=mask, objective=objective, optim=optim, data=data, watch=watch,
     )  # fmt: skip

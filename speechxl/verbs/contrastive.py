@@ -77,6 +77,7 @@ def run_contrastive(
     batch_seconds: float,
     precision: str,
     device: str,
+    compile: bool,
     seed: int,
     resume: bool,
     dry_run: bool,
@@ -100,6 +101,7 @@ def run_contrastive(
         batch_seconds: Audio of a batch.
         precision: ``"32"`` or ``"bf16"``.
         device: Where to compute.
+        compile: Whether the transformer layers are compiled.
         seed: Of all draws.
         resume: Whether to go on in ``out``.
         dry_run: Whether to stop before anything is written.
@@ -147,7 +149,7 @@ def run_contrastive(
     if fresh and objective.code_spread:
         model.quantizer.spread(first_features(model, make(rows), batch_seconds, seed), objective.code_spread)
     batches = SpeechData(make(rows), make(watched) if watched else None, batch_seconds, data.workers)
-    fit(task, batches, out, plan, precision=precision, device=device)
+    fit(task, batches, out, plan, precision=precision, device=device, compile=compile)
     if task.global_rank == 0:
         sample = make([*watched] or list(rows)[:: max(1, round(seconds(rows) / _DEV_SECONDS))])
         codes = code_usage(model, sample, batch_seconds)
