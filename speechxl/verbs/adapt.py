@@ -74,11 +74,13 @@ def adapt(
     speech = read_speech(train, dev, split, data)
     settings = settings_yaml(
         model=model, train=train, out=out, dev=dev, split=split, reinit_quantizer=reinit_quantizer, max_steps=max_steps,
-        batch_seconds=batch_seconds, precision=precision, device=device, compile=compile, seed=seed, dropout=dropout, mask=mask,
+        batch_seconds=batch_seconds, precision=precision, device=device, compile=compile,
+        seed=seed, dropout=dropout, mask=mask,
         contrast=objective, optim=optim, data=data, watch=watch,
     )  # fmt: skip
     return run_contrastive(
         source, speech, card, settings, fresh=fresh, out=out, max_steps=max_steps,
-        batch_seconds=batch_seconds, precision=precision, device=device, compile=compile, seed=seed, resume=resume, dry_run=dry_run,
+        batch_seconds=batch_seconds, precision=precision, device=device, compile=compile,
+        seed=seed, resume=resume, dry_run=dry_run,
         dropout=Dropout(layer=source.config.layerdrop), mask=mask, objective=objective, optim=optim, data=data, watch=watch,
     )  # fmt: skip

@@ -80,13 +80,16 @@ def pretrain(
     speech = read_speech(train, dev, split, data)
     settings = settings_yaml(
         train=train, out=out, dev=dev, split=split, preset=preset, max_steps=max_steps, batch_seconds=batch_seconds,
-        precision=precision, device=device, compile=compile, seed=seed, architecture=architecture, dropout=shape.dropout, mask=mask,
+        precision=precision, device=device, compile=compile,
+        seed=seed, architecture=architecture, dropout=shape.dropout, mask=mask,
         contrast=objective, optim=optim, data=data, watch=watch,
     )  # fmt: skip
     torch.manual_seed(seed)
     return run_contrastive(
         new_pretraining_model(shape), speech, Card(normalise=shape.normalise, preset=preset), settings,
-        fresh=True, out=out, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device, compile=compile, seed=seed,
+        fresh=True, out=out, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device,
+        compile=compile,
+        seed=seed,
         resume=resume, dry_run=dry_run, dropout=shape.dropout, mask=mask, objective=objective, optim=optim, data=data,
         watch=watch,
     )  # fmt: skip

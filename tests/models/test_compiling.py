@@ -41,9 +41,9 @@ def test_compiled_layers_give_the_same_and_compile_once_for_all_lengths_layers_a
 def test_without_a_compiler_the_cure_is_named(device, variable, monkeypatch):
     monkeypatch.setenv(variable, "no-such-compiler")
     encoder = task_of("w2v2-base").encoder
-    with pytest.raises(InputError, match=r"no-such-compiler\); install one .* or leave --compile out"):
-        with compiled_layers(encoder, device):
-            pass
+    cure = pytest.raises(InputError, match=r"no-such-compiler\); install one .* or leave --compile out")
+    with cure, compiled_layers(encoder, device):
+        pass
 
 
 def test_a_compiler_that_fails_is_told_apart_from_a_fault_in_the_run():
@@ -52,8 +52,8 @@ def test_a_compiler_that_fails_is_told_apart_from_a_fault_in_the_run():
 
     torch._dynamo.reset()
     task = task_of("w2v2-base")
-    with pytest.raises(InputError, match=r"--compile: torch.compile failed: .*Python.h: No such file"):
-        with compiled_layers(task.encoder, "cpu", backend=broken):
-            task.loss(batch_of([9_000]))
+    told = pytest.raises(InputError, match=r"--compile: torch.compile failed: .*Python.h: No such file")
+    with told, compiled_layers(task.encoder, "cpu", backend=broken):
+        task.loss(batch_of([9_000]))
     with pytest.raises(KeyError), compiled_layers(task.encoder, "cpu"):
         raise KeyError

@@ -150,10 +150,8 @@ def test_no_step_breaks_the_graph(preset, lengths, precision):
     task = task_of(preset)
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
         seen = torch._dynamo.explain(task.loss)(batch_of(lengths))
-    assert seen.graph_break_count == 0, seen.break_reasons
-    assert seen.graph_count == 1
+    assert (seen.graph_count, seen.graph_break_count) == (1, 0), seen.break_reasons
 
 
 def test_a_value_that_the_host_asks_for_breaks_the_graph():
-    scale = torch.ones(())
-    assert torch._dynamo.explain(lambda x: x * scale.item() + 1)(torch.ones(2)).graph_break_count == 1
+    assert torch._dynamo.explain(lambda x: x * x.sum().item() + 1)(torch.ones(2)).graph_break_count == 1

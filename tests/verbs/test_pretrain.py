@@ -1,16 +1,21 @@
 import json
+from functools import partial
 
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
+from torch._dynamo.utils import counters
 from transformers import Wav2Vec2Config, Wav2Vec2ForPreTraining
 
 from speechxl.config import Contrast, Data, Watch
 from speechxl.errors import InputError
+from speechxl.models.compiling import compiled_layers
 from speechxl.models.weights import load_pretraining_model, read_card
+from speechxl.tasks import training
 from speechxl.verbs.adapt import adapt
 from speechxl.verbs.pretrain import pretrain
-from tests.conftest import SMALL
+from tests.conftest import NO_DROPOUT, SMALL
 
 QUICK = {
     "max_steps": 2,
@@ -88,3 +93,18 @@ def test_short_utterances_are_left_out_and_none_left_is_an_error(corpus, tmp_pat
     assert "utterances left out: shorter than 0.7 s" in caplog.text
     with pytest.raises(InputError, match="No training utterance is left"):
         pretrain(out=tmp_path / "n", **common | {"data": Data(min_seconds=60.0)})
+
+
+def test_compiled_layers_train_the_same_model_under_the_same_names(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "compiled_layers", partial(compiled_layers, backend="aot_eager"))
+    torch._dynamo.reset()
+    counters.clear()
+    common = QUICK | {"train": [corpus], "preset": "tiny", "architecture": SMALL, "dropout": NO_DROPOUT}
+    weights = []
+    for compile in (False, True):
+        pretrain(out=tmp_path / str(compile), compile=compile, **common)
+        weights.append(load_file(tmp_path / str(compile) / "model.safetensors"))
+        assert (counters["stats"]["unique_graphs"] > 0) is compile
+    for (name, plain), (other, compiled) in zip(*(one.items() for one in weights), strict=True):
+        assert name == other
+        torch.testing.assert_close(compiled, plain, atol=1e-4, rtol=1e-3)
