@@ -22,8 +22,8 @@ Step = Callable[[], None]
 MIB = 2**20
 
 
-def arguments(description: str) -> argparse.Namespace:
-    """The flags of a benchmark."""
+def common(description: str) -> argparse.ArgumentParser:
+    """The flags that all benchmarks have."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--preset", choices=["tiny", "w2v2-base", "xls-r-300m"], default="w2v2-base")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
@@ -31,6 +31,12 @@ def arguments(description: str) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=8.0, help="of each utterance")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    return parser
+
+
+def arguments(description: str) -> argparse.Namespace:
+    """The flags of a comparison."""
+    parser = common(description)
     parser.add_argument("--dtypes", nargs="+", choices=["float32", "bfloat16"], default=["float32", "bfloat16"])
     parser.add_argument(
         "--measure", nargs=3, metavar=("SIDE", "DTYPE", "PART"), help="memory of one side; used by the benchmark itself"
@@ -77,27 +83,29 @@ def run(name: str, options: argparse.Namespace, parts: dict[str, Callable[[argpa
                 }
             )
             print(results[-1], file=sys.stderr)
-    document = {
+    print(json.dumps(head(name, options) | {"results": results}))
+
+
+def head(name: str, options: argparse.Namespace) -> dict[str, object]:
+    """What every document says of the benchmark."""
+    gpu = options.device == "cuda"
+    return {
         "schema": 1,
         "benchmark": name,
         "preset": options.preset,
-        "device": torch.cuda.get_device_name()
-        if options.device == "cuda"
-        else platform.processor() or platform.machine(),
+        "device": torch.cuda.get_device_name() if gpu else platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
         "batch": [options.batch, options.seconds],
-        "results": results,
     }
-    print(json.dumps(document))
 
 
 def _time(step: Step, side: str, dtype: str, device: str) -> float:
     _heap_of(side)
     with torch.autocast(device, torch.bfloat16, enabled=dtype == "bfloat16"):
-        _wait(device)
+        wait(device)
         begun = time.perf_counter()
         step()
-        _wait(device)
+        wait(device)
         return time.perf_counter() - begun
 
 
@@ -137,6 +145,7 @@ def _heap_of(side: str) -> None:
             libc.mallopt(parameter, value)
 
 
-def _wait(device: str) -> None:
+def wait(device: str) -> None:
+    """Until the device has done what it was asked for."""
     if device == "cuda":
         torch.cuda.synchronize()

@@ -19,7 +19,7 @@ def pretraining(options: argparse.Namespace, side: str) -> Step:
     preset = preset_of(options.preset)
     model = pair(Wav2Vec2ForPreTraining, preset, options.device)[side]
     waveform = torch.randn(options.batch, int(16_000 * options.seconds), device=options.device)
-    return _peer(model, waveform) if side == "peer" else _own(model, waveform, preset)
+    return _peer(model, waveform) if side == "peer" else own(model, waveform, preset)
 
 
 def _peer(model: Wav2Vec2ForPreTraining, waveform: torch.Tensor) -> Step:
@@ -37,7 +37,8 @@ def _peer(model: Wav2Vec2ForPreTraining, waveform: torch.Tensor) -> Step:
     return step
 
 
-def _own(model: Wav2Vec2ForPreTraining, waveform: torch.Tensor, preset: Preset) -> Step:
+def own(model: Wav2Vec2ForPreTraining, waveform: torch.Tensor, preset: Preset) -> Step:
+    """As `speechxl pretrain` does, without the optimizer."""
     objective = settle(Contrast(), preset, gumbel_start=2.0)
     task = Pretraining(
         model,

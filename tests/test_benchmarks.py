@@ -11,16 +11,20 @@ SCRIPTS = ["encoder", "pretrain_step", "finetune_step"]
 
 
 def test_every_benchmark_is_tried():
-    helpers, others = {"compare", "models"}, {"planning", "streaming"}
+    helpers, others = {"compare", "models"}, {"planning", "streaming", "pretrain_profile"}
     assert {path.stem for path in BENCHMARKS.glob("*.py")} - helpers == {*SCRIPTS, *others}
+
+
+def document_of(name, *flags):
+    flags = ["--preset", "tiny", "--batch", "1", "--seconds", "1", "--repeats", "1", *flags]
+    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), *flags]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(result.stdout), result.stderr
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_benchmark_prints_one_document(name):
-    flags = ["--preset", "tiny", "--batch", "1", "--seconds", "1", "--repeats", "1", "--dtypes", "float32"]
-    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), *flags]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    document = json.loads(result.stdout)
+    document, _ = document_of(name, "--dtypes", "float32")
     assert document.keys() == {"schema", "benchmark", "preset", "device", "threads", "batch", "results"}
     assert (document["schema"], document["benchmark"], document["preset"]) == (1, name, "tiny")
     for row in document["results"]:
@@ -45,3 +49,18 @@ def test_memory_of_streaming_does_not_grow_with_the_corpus():
     assert large["shards"] > 3 * small["shards"] > 6
     assert large["utterances"] > 3 * small["utterances"] > 60
     assert large["mib"] < small["mib"] + 25  # the corpus grows by 12 minutes, 22 MiB of FLAC and 44 of float32
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_profile_says_where_all_of_the_time_goes(dtype):
+    document, table = document_of("pretrain_profile", "--dtype", dtype)
+    assert (document["schema"], document["benchmark"], document["dtype"]) == (1, "pretrain_profile", dtype)
+    rows = {row["group"]: row["share"] for row in document["results"]}
+    assert sum(rows.values()) == pytest.approx(1, abs=0.01)
+    assert rows.keys() >= {"matrix products", "attention", "normalisation", "GELU", "copies and casts", "rest"}
+    assert rows["rest"] < 0.2
+    assert all(name in table for name in rows)
+    assert 0.2 < document["extractor_share"] < 0.8
+    assert document["counted_gflop"] == pytest.approx(document["gflop"], rel=0.1)
+    rate = document["product_gflop_per_s"]
+    assert document["utilisation"] == pytest.approx(document["gflop"] / document["step_s"] / rate, rel=0.05)

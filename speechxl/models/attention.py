@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from speechxl.models.device import plain_cpu
 from speechxl.models.dropout import kept
 
 SHORT = 512
@@ -30,8 +31,8 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dr
     Returns:
         (B, H, F, D / H).
     """
-    plain = query.device.type == "cpu" and (dropout > 0 or (query.dtype == torch.bfloat16 and query.shape[2] <= SHORT))
-    if plain:
+    suits = dropout > 0 or (query.dtype == torch.bfloat16 and query.shape[2] <= SHORT)
+    if suits and plain_cpu(query.device):
         return _Attention.apply(query, key, value, mask, dropout, scale)
     return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout, scale=scale)
 

@@ -44,3 +44,8 @@ def matmul_rate(device: str, precision: str, size: int = 8192, repeats: int = 5)
 def _finish(device: str) -> None:
     if device == "cuda":
         torch.cuda.synchronize()
+
+
+def plain_cpu(device: torch.device) -> bool:
+    """Whether to compute in the way that suits a CPU; compiled code takes an accelerator's way everywhere."""
+    return device.type == "cpu" and not torch.compiler.is_compiling()

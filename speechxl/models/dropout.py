@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from speechxl.models.device import plain_cpu
+
 
 class Dropout(nn.Module):
     """Zeroes elements with probability ``p`` while training and scales the rest by 1 / (1 - p)."""
@@ -23,7 +25,7 @@ class Dropout(nn.Module):
         """Same shape as ``x``."""
         if not self.training or self.p == 0:
             return x
-        if x.device.type != "cpu" or self.p == 1:
+        if not plain_cpu(x.device) or self.p == 1:
             return F.dropout(x, self.p)
         return _Masked.apply(x, kept(x.shape, self.p), 1 / (1 - self.p))
 

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from speechxl.models.device import plain_cpu
 from speechxl.models.frames import FrameGeometry
 
 BLOCK_ROWS = 1024
@@ -176,7 +177,7 @@ class _ConvStack(torch.autograd.Function):
         for index, layer in enumerate(layers):
             size //= layer.stride
             output = design.new_empty(size + geometry.receptive_field, layer.width)
-            output[size:] = 0
+            output[size:].zero_()
             for low, high in _blocks(size, 1 if index else first.slots, design.device):
                 rows = layer.rows(low, high)
                 x = layers[index - 1].activate(outputs[-1][rows]) if index else F.gelu(first(rows))
@@ -189,26 +190,31 @@ class _ConvStack(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of design, weight, bias and parameters; each layer's output is overwritten by its gradient."""
-        first, layers, outputs = ctx.first, ctx.layers, ctx.outputs
+        first, layers, outputs = ctx.first, ctx.layers, list(ctx.outputs)
         ctx.outputs = None
         with torch.autocast(grad.device.type, enabled=False):
-            upper = layers[-1].activate_backward(grad.contiguous(), outputs.pop()[: len(grad)])
+            first_gradients, gradients = first.new_gradients(), [layer.new_gradients() for layer in layers]
+            upper = layers[-1].activate_backward(grad.contiguous(), outputs.pop()[: len(grad)], gradients[-1])
             for index in reversed(range(len(layers))):
                 layer, lower = layers[index], outputs.pop() if index else upper.new_empty(0)
+                size = len(upper)
                 carry = upper.new_empty(0, layer.channels)
-                for low, high in _blocks(len(upper), 1 if index else first.slots, grad.device):
+                for low, high in _blocks(size, 1 if index else first.slots, grad.device):
                     rows, own = layer.rows(low, high), slice(low * layer.stride, high * layer.stride)
                     normed = lower[rows] if index else first(rows)
                     x = layers[index - 1].activate(normed) if index else F.gelu(normed)
-                    dx = layer.convolve_backward(x, upper[low:high])
+                    dx = layer.convolve_backward(x, upper[low:high], gradients[index])
                     dx[: len(carry)] += carry
                     dx, carry = dx.split([own.stop - own.start, len(dx) - (own.stop - own.start)])
-                    if index:
-                        lower[own] = layers[index - 1].activate_backward(dx, lower[own])
+                    if not index:
+                        first.backward(torch.ops.aten.gelu_backward(dx, normed[: len(dx)]), own, first_gradients)
+                    elif high - low == size:
+                        lower = layers[index - 1].activate_backward(dx, lower[own], gradients[index - 1])
                     else:
-                        first.backward(torch.ops.aten.gelu_backward(dx, normed[: len(dx)]), own)
-                upper = lower[: len(upper) * layer.stride]
-        return None, None, None, *first.gradients, *(gradient for layer in layers for gradient in layer.gradients)
+                        lower[own] = layers[index - 1].activate_backward(dx, lower[own], gradients[index - 1])
+                upper = lower[: size * layer.stride]
+            shaped = [g for layer, own in zip(layers, gradients, strict=True) for g in layer.shaped(own)]
+        return None, None, None, *first_gradients, *shaped
 
 
 class _First:
@@ -217,7 +223,10 @@ class _First:
     def __init__(self, design: Tensor, weight: Tensor, bias: Tensor, size: int) -> None:
         self.design, self.weight, self.bias, self.size = design, weight, bias, size
         self.slots = len(weight)
-        self.gradients = [torch.zeros_like(design), torch.zeros_like(weight), torch.zeros_like(bias)]
+
+    def new_gradients(self) -> list[Tensor]:
+        """Zeros for the gradients of design, weight and bias."""
+        return [torch.zeros_like(self.design), torch.zeros_like(self.weight), torch.zeros_like(self.bias)]
 
     def __call__(self, rows: slice) -> Tensor:
         """Normalised rows, before GELU: (rows, D). The rows lie in one slot, or they are all rows."""
@@ -228,9 +237,9 @@ class _First:
         body = torch.baddbmm(self.bias[:, None], design, self.weight).flatten(0, 1)
         return F.pad(body, (0, 0, 0, rows.stop - self.size))
 
-    def backward(self, grad: Tensor, rows: slice) -> None:
+    def backward(self, grad: Tensor, rows: slice, gradients: list[Tensor]) -> None:
         """Adds to the gradients, given the gradient of the normalised rows."""
-        design, weight, bias = self.gradients
+        design, weight, bias = gradients
         if self.slots == 1 or len(grad) < self.size:
             slot = rows.start * self.slots // self.size
             design[rows] = grad @ self.weight[slot].mT
@@ -264,8 +273,12 @@ class _Layer:
             group.permute(2, 1, 0).reshape(-1, self.width).to(dtype) for group in weight.split(stride, dim=2)
         ]  # (group * C, D)
         self.bias, self.scale, self.shift = (None if p is None else p.to(dtype) for p in (bias, scale, shift))
-        self.tap_gradients = [tap.new_zeros(tap.shape, dtype=weight.dtype) for tap in self.taps]
-        self.other_gradients = [None if p is None else torch.zeros_like(p) for p in (bias, scale, shift)]
+        self.weight_dtype = weight.dtype
+
+    def new_gradients(self) -> list[Tensor | None]:
+        """Zeros for the gradients of bias, norm weight and norm bias, and of each group of the kernel."""
+        others = [None if p is None else torch.zeros_like(p) for p in (self.bias, self.scale, self.shift)]
+        return [*others, *(tap.new_zeros(tap.shape, dtype=self.weight_dtype) for tap in self.taps)]
 
     def rows(self, low: int, high: int) -> slice:
         """Input rows under output rows ``low`` to ``high``."""
@@ -274,9 +287,7 @@ class _Layer:
     def _groups(self, x: Tensor, size: int) -> list[Tensor]:
         """One view (size, group * C) of ``x`` (rows, C) for each group of the kernel."""
         hop = self.stride * self.channels
-        return [
-            x.as_strided((size, len(tap)), (hop, 1), x.storage_offset() + j * hop) for j, tap in enumerate(self.taps)
-        ]
+        return [x[j * self.stride :].as_strided((size, len(tap)), (hop, 1)) for j, tap in enumerate(self.taps)]
 
     def convolve(self, x: Tensor, out: Tensor) -> None:
         """Writes the convolution of ``x`` (rows, C) to ``out`` (size, D)."""
@@ -288,27 +299,29 @@ class _Layer:
             else:
                 torch.addmm(self.bias, view, tap, out=out)
 
-    def convolve_backward(self, x: Tensor, grad: Tensor) -> Tensor:
+    def convolve_backward(self, x: Tensor, grad: Tensor, gradients: list[Any]) -> Tensor:
         """Gradient of ``x``; adds to the gradients of the kernel and its bias."""
-        dx = torch.empty_like(x)
-        covered = min(len(self.taps[0]) // self.channels, self.stride) == self.stride
-        dx[len(grad) * self.stride if covered else 0 :] = 0
-        views = zip(self._groups(x, len(grad)), self._groups(dx, len(grad)), self.taps, self.tap_gradients, strict=True)
+        size, hop = len(grad), self.stride
+        dx = x.new_empty((size + len(self.taps) - 1) * hop, self.channels)  # at least as many rows as ``x``
+        covered = min(self.kernel, hop) == hop
+        dx[size * hop if covered else 0 :].zero_()
+        slots = [dx[j * hop : (j + size) * hop].view(size, -1)[:, : len(tap)] for j, tap in enumerate(self.taps)]
+        views = zip(self._groups(x, size), slots, self.taps, gradients[3:], strict=True)
         for j, (view, target, tap, gradient) in enumerate(views):
             gradient += view.mT @ grad
             if j:
                 target.addmm_(grad, tap.mT)
             else:
                 torch.mm(grad, tap.mT, out=target)
-        if self.other_gradients[0] is not None:
-            self.other_gradients[0] += grad.sum(0)
-        return dx
+        if self.bias is not None:
+            gradients[0] += grad.sum(0)
+        return dx[: len(x)]
 
     def activate(self, z: Tensor) -> Tensor:
         """Layer norm, where there is one, and GELU of the convolution's output (rows, D)."""
         return F.gelu(z if self.scale is None else F.layer_norm(z, (self.width,), self.scale, self.shift))
 
-    def activate_backward(self, grad: Tensor, z: Tensor) -> Tensor:
+    def activate_backward(self, grad: Tensor, z: Tensor, gradients: list[Any]) -> Tensor:
         """Gradient of the convolution's output; adds to the gradients of the norm."""
         if self.scale is None:
             return torch.ops.aten.gelu_backward(grad, z)
@@ -317,20 +330,19 @@ class _Layer:
         grad, scale, shift = torch.ops.aten.native_layer_norm_backward(
             grad, z, [self.width], mean, rstd, self.scale, self.shift, [True, True, True]
         )
-        self.other_gradients[1] += scale
-        self.other_gradients[2] += shift
+        gradients[1] += scale
+        gradients[2] += shift
         return grad
 
-    @property
-    def gradients(self) -> list[Tensor | None]:
-        """Of weight, bias, norm weight and norm bias."""
-        groups = [gradient.view(-1, self.channels, self.width).permute(2, 1, 0) for gradient in self.tap_gradients]
-        return [torch.cat(groups, dim=2), *self.other_gradients]
+    def shaped(self, gradients: list[Any]) -> list[Tensor | None]:
+        """The same as gradients of weight, bias, norm weight and norm bias."""
+        groups = [gradient.view(-1, self.channels, self.width).permute(2, 1, 0) for gradient in gradients[3:]]
+        return [torch.cat(groups, dim=2), *gradients[:3]]
 
 
 def _blocks(size: int, slots: int, device: torch.device) -> Iterator[tuple[int, int]]:
     """Ranges of output rows that are computed together: all on an accelerator, else a few within one slot."""
-    if device.type != "cpu":
+    if not plain_cpu(device):
         yield 0, size
         return
     for slot in range(slots):

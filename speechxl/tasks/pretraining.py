@@ -9,6 +9,7 @@ from torch import Tensor, distributed
 from torch.utils import _pytree as pytree
 
 from speechxl.config import Mask, Objective
+from speechxl.models.device import plain_cpu
 from speechxl.models.draws import DISTRACTORS, GUMBEL, MASK, keyed_uniform
 from speechxl.models.masking import span_mask
 from speechxl.models.quantizer import Quantized, perplexity
@@ -181,7 +182,7 @@ class Pretraining(Task):
         return places, torch.arange(places.shape[1], device=mask.device) < counts[:, None], counts
 
     def _most_masked(self, mask: Tensor) -> int:
-        if mask.device.type == "cpu":
+        if plain_cpu(mask.device):
             return max(1, int(mask.sum(1).max()))
         return self._bound(mask.shape[1])
 

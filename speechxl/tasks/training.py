@@ -5,6 +5,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +24,7 @@ from speechxl.data.datamodule import EndlessData
 from speechxl.errors import InputError, Interrupted, RunFailed
 from speechxl.files import replace_file
 from speechxl.heap import keep_heap
+from speechxl.models.compiling import compiled_layers
 from speechxl.models.device import choose_device, matmul_rate
 from speechxl.shapes import Batch
 from speechxl.tasks.base import Task
@@ -57,6 +59,7 @@ def fit(
     device: str = "auto",
     strategy: str = "auto",
     timeout: float = 10.0,
+    compile: bool = False,
     keep: Callable[[], None] | None = None,
     ema: float | None = None,
     guard: Guard | None = None,
@@ -73,6 +76,7 @@ def fit(
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         strategy: Of several processes, ``"ddp"``, ``"fsdp"`` or ``"auto"``.
         timeout: Minutes that a process waits for the others.
+        compile: Whether the transformer layers are compiled.
         keep: Called whenever dev error (`Task.score`) is lower than ever.
         ema: Decay of a moving average of the weights, which are evaluated and in the end left in the model.
         guard: What to do when the codebook collapses; None where there is none.
@@ -105,7 +109,8 @@ def fit(
             *([] if ema is None else [Average(ema)]),
         ]
         try:
-            run(callbacks)
+            with compiled_layers(task.model.wav2vec2, device) if compile else nullcontext():
+                run(callbacks)
             return
         except Collapsed as sign:
             _set_back(task, checkpoint, guard or Guard(), sign, world_size(device))

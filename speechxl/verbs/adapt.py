@@ -38,6 +38,7 @@ def adapt(
     batch_seconds: float = 80.0,
     precision: Literal["32", "bf16"] = "32",
     device: Literal["auto", "cpu", "cuda"] = "auto",
+    compile: bool = False,
     seed: int = 1,
     resume: bool = False,
     dry_run: bool = False,
@@ -69,6 +70,7 @@ def adapt(
         batch_seconds: Audio of a batch, padding included.
         precision: "bf16" computes in bfloat16 where that is safe.
         device: Where to compute.
+        compile: Compile the transformer layers (torch.compile), which takes a minute first; needs a C++ compiler.
         seed: Of all random draws.
         resume: Continue the run that stands in --out.
         dry_run: Say what would be done, and do nothing.
@@ -118,14 +120,14 @@ def adapt(
     settings = settings_yaml(
         model=model, train=train, out=out, dev=dev, split=split, replay=replay, replay_share=replay_share,
         reinit_quantizer=reinit_quantizer, freeze_extractor=freeze_extractor, max_steps=max_steps,
-        batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, strategy=strategy,
+        batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, strategy=strategy, compile=compile,
         checkpoint_activations=checkpoint_activations, dropout=dropout, mask=mask, contrast=objective, optim=optim,
         data=data, sampling=sampling, watch=watch, guard=guard, probe=probe,
     )  # fmt: skip
     return run_contrastive(
         source, speech, card, settings, fresh=fresh, out=out, max_steps=max_steps,
         batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, resume=resume, dry_run=dry_run,
-        strategy=strategy, checkpoint_activations=checkpoint_activations,
+        strategy=strategy, compile=compile, checkpoint_activations=checkpoint_activations,
         dropout=Dropout(layer=source.config.layerdrop), mask=mask, objective=objective, optim=optim, data=data,
         sampling=sampling, watch=watch, guard=guard, probe=probe, freeze_extractor=freeze_extractor,
         replay_share=replay_share if replay else 0.0,

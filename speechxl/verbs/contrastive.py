@@ -183,6 +183,7 @@ def run_contrastive(
     batch_seconds: float,
     precision: str,
     device: str,
+    compile: bool,
     seed: int,
     resume: bool,
     dry_run: bool,
@@ -213,6 +214,7 @@ def run_contrastive(
         batch_seconds: Audio of a batch.
         precision: ``"32"`` or ``"bf16"``.
         device: Where to compute.
+        compile: Whether the transformer layers are compiled.
         seed: Of all draws.
         resume: Whether to go on in ``out``.
         dry_run: Whether to stop before anything is written.
@@ -293,7 +295,7 @@ def run_contrastive(
     model.wav2vec2.checkpoint_activations = checkpoint_activations
     fit(
         task, batches, out, schedule(watch, max_steps, plan.accumulate), precision=precision, device=device,
-        strategy=strategy, timeout=watch.timeout, ema=optim.ema, guard=guard, probe=prober,
+        strategy=strategy, compile=compile, timeout=watch.timeout, ema=optim.ema, guard=guard, probe=prober,
     )  # fmt: skip
     if rank() == 0:
         model = task.model  # put together again where it was split

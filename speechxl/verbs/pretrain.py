@@ -33,6 +33,7 @@ def pretrain(
     batch_seconds: float = 80.0,
     precision: Literal["32", "bf16"] = "32",
     device: Literal["auto", "cpu", "cuda"] = "auto",
+    compile: bool = False,
     seed: int = 1,
     resume: bool = False,
     dry_run: bool = False,
@@ -61,6 +62,7 @@ def pretrain(
         batch_seconds: Audio of a batch, padding included.
         precision: "bf16" computes in bfloat16 where that is safe.
         device: Where to compute.
+        compile: Compile the transformer layers (torch.compile), which takes a minute first; needs a C++ compiler.
         seed: Of all random draws.
         resume: Continue the run that stands in --out.
         dry_run: Say what would be done, and do nothing.
@@ -92,7 +94,7 @@ def pretrain(
     speech = read_speech(train, dev, split, data)
     settings = settings_yaml(
         train=train, out=out, dev=dev, split=split, preset=preset, max_steps=max_steps, batch_seconds=batch_seconds,
-        precision=precision, device=device, seed=seed, strategy=strategy,
+        precision=precision, device=device, seed=seed, strategy=strategy, compile=compile,
         checkpoint_activations=checkpoint_activations, architecture=architecture, dropout=shape.dropout, mask=mask,
         contrast=objective, optim=optim, data=data, sampling=sampling, watch=watch, guard=guard, probe=probe,
     )  # fmt: skip
@@ -100,7 +102,7 @@ def pretrain(
     return run_contrastive(
         new_pretraining_model(shape), speech, Card(normalise=shape.normalise, preset=preset), settings,
         fresh=True, out=out, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device, seed=seed,
-        resume=resume, dry_run=dry_run, strategy=strategy, checkpoint_activations=checkpoint_activations,
+        resume=resume, dry_run=dry_run, strategy=strategy, compile=compile, checkpoint_activations=checkpoint_activations,
         dropout=shape.dropout, mask=mask, objective=objective, optim=optim, data=data, sampling=sampling, watch=watch,
         guard=guard, probe=probe,
     )  # fmt: skip

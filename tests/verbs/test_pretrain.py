@@ -1,20 +1,25 @@
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
+from torch._dynamo.utils import counters
 from transformers import Wav2Vec2Config, Wav2Vec2ForPreTraining
 
 from speechxl.config import Contrast, Data, Probe, Sampling, Watch
 from speechxl.data.manifest import read_manifest, write_manifest
 from speechxl.errors import InputError
+from speechxl.models.compiling import compiled_layers
 from speechxl.models.weights import Card, load_pretraining_model, read_card, save_model
+from speechxl.tasks import training
 from speechxl.tasks.pretraining import Pretraining
 from speechxl.verbs.adapt import adapt
 from speechxl.verbs.pretrain import pretrain
 from tests import fairseq
-from tests.conftest import SMALL
+from tests.conftest import NO_DROPOUT, SMALL
 
 QUICK = {
     "max_steps": 2,
@@ -209,3 +214,18 @@ def test_earlier_languages_are_replayed_and_the_extractor_can_be_frozen(corpus, 
         adapt(
             str(pretrained_folder), train=[corpus / "quy.tsv"], replay=[corpus / "quy.tsv"], out=tmp_path / "n", **QUICK
         )
+
+
+def test_compiled_layers_train_the_same_model_under_the_same_names(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "compiled_layers", partial(compiled_layers, backend="aot_eager"))
+    torch._dynamo.reset()
+    counters.clear()
+    common = QUICK | {"train": [corpus], "preset": "tiny", "architecture": SMALL, "dropout": NO_DROPOUT}
+    weights = []
+    for compile in (False, True):
+        pretrain(out=tmp_path / str(compile), compile=compile, **common)
+        weights.append(load_file(tmp_path / str(compile) / "model.safetensors"))
+        assert (counters["stats"]["unique_graphs"] > 0) is compile
+    for (name, plain), (other, compiled) in zip(*(one.items() for one in weights), strict=True):
+        assert name == other
+        torch.testing.assert_close(compiled, plain, atol=1e-4, rtol=1e-3)
