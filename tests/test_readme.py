@@ -23,11 +23,12 @@ def commands():
     for script in SCRIPTS:
         recipe = script.parent.relative_to(ROOT).as_posix()
         lines += script.read_text().replace("\\\n", " ").replace("$recipe", recipe).splitlines()
-    return [line.strip() for line in lines if line.strip().startswith("speechxl ")]
+    started = (re.match(r"(?:(?:torchrun|srun) .*)?\bspeechxl .*", line.strip()) for line in lines)
+    return [match[0][match[0].index("speechxl ") :] for match in started if match]
 
 
 def test_there_are_commands():
-    assert len(commands()) >= 10
+    assert len(commands()) >= 20
 
 
 @pytest.mark.parametrize("command", commands())
