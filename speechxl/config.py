@@ -185,7 +185,7 @@ class Data:
     """Longer ones are cropped in pretraining and left out in fine-tuning; None: the preset's, or 30."""
     workers: int | None = None
     """Processes that read audio; None: none on a CPU, else as many as feed one accelerator."""
-    max_damaged: float = 0.05
+    max_damaged: float = 0.1
     """Share of the utterances that may turn out to be undecodable before the run stops; fewer are passed over and named."""
 
     def __post_init__(self) -> None:

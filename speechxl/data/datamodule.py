@@ -53,6 +53,8 @@ class SpeechDataset(Dataset):
         self.max_seconds, self.crop_to_shortest, self.encode = max_seconds, crop_to_shortest, encode
         self._damaged: list[str] = []
         """Ids of utterances that were passed over for the batch that is being made."""
+        self._named: set[str] = set()
+        """Those that were told of, in this process."""
         self.numbers = {language: number for number, language in enumerate(languages)}
 
     def __len__(self) -> int:
@@ -80,7 +82,9 @@ class SpeechDataset(Dataset):
                 return utterance, self.read(utterance)
             except AudioError as error:
                 self._damaged.append(utterance.id)
-                log.warning("passed over: %s", error)
+                if utterance.id not in self._named:
+                    self._named.add(utterance.id)
+                    log.warning("passed over: %s", error)
         raise InputError("No recording can be decoded; speechxl validate says what is wrong with each.")
 
     def collate(self, items: list[tuple[Utterance, int, np.ndarray]]) -> Batch:

@@ -318,7 +318,7 @@ def test_damaged_recordings_are_passed_over_and_too_many_end_the_run(corpus, tmp
     with pytest.raises(
         InputError, match=r"1 of 10 training utterances cannot be decoded \(u0\d.wav, ...\).* --data.max_damaged 0.05"
     ):
-        run_pretraining(corpus, tmp_path / "strict", data=Data(min_seconds=0.0), **options)
+        run_pretraining(corpus, tmp_path / "strict", data=Data(min_seconds=0.0, max_damaged=0.05), **options)
 
 
 def test_a_moving_average_is_what_is_kept(corpus, tmp_path):
