@@ -158,9 +158,9 @@ class Optim:
     clip: float | None = None
     """Largest gradient norm; None for no limit."""
     accumulate: int | None = None
-    """Batches of each process per optimizer step; None: 1, or what `target_batch_hours` asks for."""
+    """Batches of each process per optimizer step; None: what `target_batch_hours` asks for, or 1."""
     target_batch_hours: float | None = None
-    """Hours of audio per optimizer step, over all processes; sets `accumulate`."""
+    """Hours of audio per optimizer step, over all processes; sets `accumulate` where that is not given."""
     ema: float | None = None
     """Decay of an exponential moving average of the weights, which is then evaluated and kept; None for the last weights."""
 
@@ -171,8 +171,6 @@ class Optim:
         _check(self.accumulate is None or self.accumulate >= 1, "optim.accumulate", self.accumulate, "at least 1")
         hours = self.target_batch_hours
         _check(hours is None or hours > 0, "optim.target_batch_hours", hours, "a positive number of hours")
-        if hours is not None and self.accumulate is not None:
-            raise InputError("--optim.target_batch_hours sets the accumulation; leave --optim.accumulate out.")
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,6 @@ def test_the_profile_says_where_all_of_the_time_goes(dtype):
     rows = {row["group"]: row["share"] for row in document["results"]}
     assert sum(rows.values()) == pytest.approx(1, abs=0.01)
     assert rows.keys() >= {"matrix products", "attention", "normalisation", "GELU", "copies and casts", "rest"}
-    assert rows["rest"] < 0.2
     assert all(name in table for name in rows)
     assert 0.2 < document["extractor_share"] < 0.8
     assert document["counted_gflop"] == pytest.approx(document["gflop"], rel=0.1)

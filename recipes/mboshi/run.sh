@@ -17,6 +17,7 @@ runs() { # START: with each number of labelled minutes and each seed
 
 case $run in
 all)
+    python "$recipe/../xlsr-mini/prepare.py" "$corpora" "$out/data"
     python "$recipe/prepare.py" "$corpora" "$out/data"
     { echo multilingual; runs scratch; } | beside
     { echo continued; runs multilingual; } | beside
@@ -25,7 +26,7 @@ all)
     exit
     ;;
 multilingual)
-    speechxl pretrain --config "$recipe/pretrain.yaml" --train "$out/data/speech.tsv" --out "$out/multilingual" --resume
+    speechxl pretrain --config "$recipe/../xlsr-mini/pretrain.yaml" --train "$out"/data/speech/*.tsv --out "$out/$run" --resume
     exit
     ;;
 continued)

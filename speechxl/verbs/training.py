@@ -148,7 +148,7 @@ def accumulation(optim: Optim, seconds_per_batch: float, world: int) -> int:
         seconds_per_batch: Audio of a batch on average.
         world: Processes.
     """
-    if optim.target_batch_hours is None:
+    if optim.accumulate is not None or optim.target_batch_hours is None:
         return optim.accumulate or 1
     return max(1, math.ceil(optim.target_batch_hours * 3600 / (seconds_per_batch * world) - 0.01))
 

@@ -2,7 +2,6 @@ import pytest
 
 from speechxl.config import Optim, Sampling
 from speechxl.data.sampling import group_shares
-from speechxl.errors import InputError
 from speechxl.verbs.plan import make_plan, warn
 from speechxl.verbs.training import accumulation
 
@@ -37,9 +36,8 @@ def test_without_a_target_every_batch_is_an_update():
     assert accumulation(Optim(accumulate=3), 72.0, 4) == 3
 
 
-def test_target_and_accumulation_together_are_an_error():
-    with pytest.raises(InputError, match=r"leave --optim.accumulate out"):
-        Optim(accumulate=2, target_batch_hours=1.6)
+def test_an_accumulation_that_is_given_holds():
+    assert accumulation(Optim(accumulate=3, target_batch_hours=100.0), 72.0, 4) == 3
 
 
 def test_languages_that_are_repeated_too_often_are_named(caplog):
