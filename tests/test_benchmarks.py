@@ -59,7 +59,7 @@ def test_the_profile_says_where_all_of_the_time_goes(dtype):
     assert sum(rows.values()) == pytest.approx(1, abs=0.01)
     assert rows.keys() >= {"matrix products", "attention", "normalisation", "GELU", "copies and casts", "rest"}
     assert all(name in table for name in rows)
-    assert 0.2 < document["extractor_share"] < 0.8
+    assert 0 < document["extractor_share"] < 1
     assert document["counted_gflop"] == pytest.approx(document["gflop"], rel=0.1)
     rate = document["product_gflop_per_s"]
     assert document["utilisation"] == pytest.approx(document["gflop"] / document["step_s"] / rate, rel=0.05)
