@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import lightning
@@ -50,23 +51,24 @@ class Meter:
     def gather(self, reduce: Reduce, *, keep: bool = True) -> None:
         """Adds up the sums of all processes, and forgets them in those that do not ``keep`` them."""
         if self.sums:
-            flat = torch.stack([torch.as_tensor(value).double() for pair in self.sums.values() for value in pair])
-            pairs = reduce(flat).view(-1, 2) * keep
+            flat = [torch.as_tensor(value).double() for pair in self.sums.values() for value in pair]
+            device = next((value.device for value in flat if value.device.type != "cpu"), flat[0].device)
+            pairs = reduce(torch.stack([value.to(device) for value in flat])).view(-1, 2) * keep
             self.sums = {name: (pair[0], pair[1]) for name, pair in zip(self.sums, pairs, strict=True)}
 
     def read(self) -> dict[str, float]:
-        """Means since the last reading, which are then forgotten."""
-        values = {name: float(total) / max(float(weight), 1e-12) for name, (total, weight) in self.sums.items()}
-        self.sums = {}
-        return values
+        """Means since the last reading, which are then forgotten; none of what was never finite."""
+        sums, self.sums = self.state_dict(), {}
+        return {name: total / weight for name, (total, weight) in sums.items() if weight}
 
     def state_dict(self) -> dict[str, tuple[float, float]]:
         """The sums, for a checkpoint."""
         return {name: (float(total), float(weight)) for name, (total, weight) in self.sums.items()}
 
-    def load_state_dict(self, state: dict[str, tuple[float, float]]) -> None:
-        """Goes on from these sums."""
-        self.sums = {name: (torch.tensor(pair[0]), pair[1]) for name, pair in state.items()}
+    def load_state_dict(self, state: dict[str, tuple[float, float]], *, keep: bool = True) -> None:
+        """Goes on from these sums, or from nothing of the same names, which `gather` wants to be alike in all processes."""
+        double = partial(torch.tensor, dtype=torch.float64)
+        self.sums = {name: (double(pair[0] * keep), double(pair[1] * keep)) for name, pair in state.items()}
 
 
 class Task(lightning.LightningModule):
@@ -225,8 +227,7 @@ class Task(lightning.LightningModule):
         """A run goes on with the learning rate and weight decay that it is given now."""
         own = checkpoint.get("speechxl", {})
         self.meter = Meter()
-        if self.global_rank == 0:
-            self.meter.load_state_dict(own.get("meter", {}))
+        self.meter.load_state_dict(own.get("meter", {}), keep=self.global_rank == 0)
         self.setbacks = max(self.setbacks, own.get("setbacks", 0))
         self._skipped, self._count, self._seen = 0.0, 0.0, []
         for state in checkpoint["optimizer_states"]:
