@@ -1,6 +1,7 @@
 """What pretraining measures of each language."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ class LanguageMeter:
     def __init__(self, languages: Sequence[str], hours: Sequence[float], books: int, codes: int) -> None:
         self.languages, self.hours = languages, hours
         self.sums = torch.zeros(len(languages), 3, dtype=torch.float64)
-        """Loss, correct frames, masked frames since the last reading."""
+        """Loss, correct frames, masked frames since the last reading, of utterances whose loss is finite."""
         self.codes = torch.zeros(len(languages), books, codes, dtype=torch.int64)
         """How often each code was chosen since the last reading."""
         self.samples = torch.zeros(len(languages), dtype=torch.int64)
@@ -39,7 +40,8 @@ class LanguageMeter:
             valid: (B, M) which of them count.
         """
         self._to(languages.device)
-        self.sums.index_add_(0, languages, rows.detach().double().nan_to_num(0.0, 0.0, 0.0))
+        rows = rows.detach().double()
+        self.sums.index_add_(0, languages, torch.where(rows.isfinite().all(1, keepdim=True), rows, 0.0))
         self.samples.index_add_(0, languages, lengths)
         _, books, size = self.codes.shape
         places = (languages[:, None, None] * books + torch.arange(books, device=codes.device)) * size + codes
@@ -70,15 +72,16 @@ class LanguageMeter:
         self.codes.zero_()
         return measures
 
-    def state_dict(self) -> dict[str, Tensor]:
+    def state_dict(self) -> dict[str, Any]:
         """Everything, for a checkpoint."""
-        return {"sums": self.sums.cpu(), "codes": self.codes.cpu(), "samples": self.samples.cpu()}
+        sums = {"sums": self.sums.cpu(), "codes": self.codes.cpu(), "samples": self.samples.cpu()}
+        return {"languages": list(self.languages), **sums}
 
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where a checkpoint stands, if it is of the same languages and codes."""
-        if all(state[name].shape == getattr(self, name).shape for name in state):
-            for name, value in state.items():
-                setattr(self, name, value.clone())
+        if state["languages"] == list(self.languages) and state["codes"].shape == self.codes.shape:
+            for name in ("sums", "codes", "samples"):
+                setattr(self, name, state[name].clone())
 
     def _to(self, device: torch.device) -> None:
         if self.sums.device != device:
