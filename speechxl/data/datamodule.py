@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 import lightning
@@ -75,9 +76,11 @@ class SpeechDataset(Dataset):
         return utterance, key, waveform
 
     def _readable(self, index: int) -> tuple[Utterance, np.ndarray]:
-        """An utterance, or the next one whose recording can be decoded, so that damaged ones do not end a long run."""
-        for turn in range(len(self.utterances)):
-            utterance = self.utterances[(index + turn) % len(self.utterances)]
+        """An utterance, or the next one whose recording can be decoded, so that damaged ones do not end a long run.
+
+        It is no longer than the one that was planned for the batch, if there is such a one.
+        """
+        for utterance in chain(self._from(index, longer=False), self._from(index, longer=True)):
             try:
                 return utterance, self.read(utterance)
             except AudioError as error:
@@ -86,6 +89,13 @@ class SpeechDataset(Dataset):
                     self._named.add(utterance.id)
                     log.warning("passed over: %s", error)
         raise InputError("No recording can be decoded; speechxl validate says what is wrong with each.")
+
+    def _from(self, index: int, *, longer: bool) -> Iterator[Utterance]:
+        """All utterances, beginning with one, that are longer than it or not."""
+        limit = _seconds(self, self.utterances[index])
+        for place in chain(range(index, len(self.utterances)), range(index)):
+            if (_seconds(self, self.utterances[place]) > limit) == longer:
+                yield self.utterances[place]
 
     def collate(self, items: list[tuple[Utterance, int, np.ndarray]]) -> Batch:
         """A batch, padded with zeros."""
@@ -153,7 +163,8 @@ class EndlessData(lightning.LightningDataModule):
         self.utterances, self.dev, self.batch_seconds, self.max_damaged = utterances, dev, batch_seconds, max_damaged
         self.workers = workers if workers is not None else default_workers()
         self.damaged: set[str] = set()
-        """Ids of utterances that were passed over."""
+        """Ids of utterances that were passed over, of ``dev``, too."""
+        self._damaged_train: set[str] = set()
         self.waited = 0.0
         """Seconds for which training waited for a batch."""
 
@@ -170,14 +181,18 @@ class EndlessData(lightning.LightningDataModule):
         """Counts what was passed over.
 
         Raises:
-            InputError: If it is more than ``max_damaged`` of the utterances.
+            InputError: If it is more than ``max_damaged`` of the utterances to train on.
         """
         del dataloader_idx
         self.damaged.update(batch.damaged)
-        if len(self.damaged) > self.max_damaged * self.utterances:
-            named = ", ".join(sorted(self.damaged)[:5])
+        trainer: Any = self.trainer
+        if not trainer.training:
+            return batch
+        self._damaged_train.update(batch.damaged)
+        if len(self._damaged_train) > self.max_damaged * self.utterances:
+            named = ", ".join(sorted(self._damaged_train)[:5])
             raise InputError(
-                f"{len(self.damaged)} of {self.utterances} training utterances cannot be decoded ({named}, ...), which is more "
+                f"{len(self._damaged_train)} of {self.utterances} training utterances cannot be decoded ({named}, ...), which is more "
                 f"than --data.max_damaged {self.max_damaged:g}; speechxl validate says what is wrong with each, and --fix "
                 "writes a manifest of the others."
             )

@@ -305,12 +305,16 @@ def test_a_collapse_is_only_told_where_that_is_wanted(corpus, tmp_path, monkeypa
     assert AtomicCheckpointIO().load_checkpoint(tmp_path / "run" / CHECKPOINT)["global_step"] == 9
 
 
-def test_damaged_recordings_are_passed_over_and_too_many_end_the_run(corpus, tmp_path, caplog):
-    for number in (1, 4):
+def damage(corpus, *numbers):
+    for number in numbers:
         path = corpus / f"u{number:02d}.wav"
         samples, rate = soundfile.read(path)
         samples[100] = np.nan  # no header tells
         soundfile.write(path, samples, rate, subtype="FLOAT")
+
+
+def test_damaged_recordings_are_passed_over_and_too_many_end_the_run(corpus, tmp_path, caplog):
+    damage(corpus, 1, 4)
     options = {"watch": OFTEN, "max_steps": 12}
     outcome = run_pretraining(corpus, tmp_path / "run", data=Data(min_seconds=0.0, max_damaged=0.3), **options)
     assert outcome.document["dropped"]["undecodable"] == ["u01.wav", "u04.wav"]
@@ -319,6 +323,12 @@ def test_damaged_recordings_are_passed_over_and_too_many_end_the_run(corpus, tmp
         InputError, match=r"1 of 10 training utterances cannot be decoded \(u0\d.wav, ...\).* --data.max_damaged 0.05"
     ):
         run_pretraining(corpus, tmp_path / "strict", data=Data(min_seconds=0.0, max_damaged=0.05), **options)
+
+
+def test_damaged_recordings_of_dev_are_named_and_do_not_end_the_run(corpus, tmp_path):
+    damage(corpus, 11, 12)
+    outcome = run_pretraining(corpus, tmp_path / "run", data=Data(min_seconds=0.0, max_damaged=0.1))
+    assert outcome.document["dropped"]["undecodable"] == ["u11.wav", "u12.wav"]
 
 
 def test_a_moving_average_is_what_is_kept(corpus, tmp_path):
