@@ -86,7 +86,7 @@ class Speech:
     @property
     def languages(self) -> list[str]:
         """Of all utterances, sorted."""
-        return sorted({row.language for row in [*self.train, *self.dev]})
+        return sorted({row.language for row in [*self.train, *self.dev, *self.probed]})
 
     @property
     def first(self) -> list[Utterance]:
@@ -151,8 +151,9 @@ def make_probe(
     """
     if probe.every is None:
         return None
-    phonemes = all(row.phonemes for row in speech.probed)
-    rows = sorted(speech.probed, key=lambda row: draw_key(0, 0, row.id))
+    written, spoken = ([row for row in speech.probed if getattr(row, column)] for column in ("text", "phonemes"))
+    phonemes = len(spoken) >= len(written)
+    rows = sorted(spoken if phonemes else written, key=lambda row: draw_key(0, 0, row.id))
     chosen: list[Utterance] = []
     while rows and seconds(chosen) < 60 * probe.minutes:
         chosen.append(rows.pop(0))
@@ -301,7 +302,8 @@ def run_contrastive(
         model = task.model  # put together again where it was split
         codes = code_usage(model, make(speech.sample), batch_seconds)
         write_text(out / CODEBOOK, json.dumps(codes, indent=1) + "\n")
-        save_model(out, model, replace(card, languages=languages), settings=settings)
+        heard = sorted({language for language, _ in hours})
+        save_model(out, model, replace(card, languages=heard), settings=settings)
         document["codebook"] = {language: usage["perplexity"] for language, usage in codes["languages"].items()}
     damaged = sorted(batches.damaged)
     document["dropped"]["undecodable"] = damaged

@@ -16,6 +16,7 @@ from speechxl.models.compiling import compiled_layers
 from speechxl.models.weights import Card, load_pretraining_model, read_card, save_model
 from speechxl.tasks import training
 from speechxl.tasks.pretraining import Pretraining
+from speechxl.verbs import contrastive
 from speechxl.verbs.adapt import adapt
 from speechxl.verbs.pretrain import pretrain
 from tests import fairseq
@@ -150,6 +151,29 @@ def test_a_probe_is_logged_and_changes_nothing_else(corpus, tmp_path):
     logged = {line.split(",")[1] for line in (tmp_path / "m" / "metrics.csv").read_text().splitlines()}
     assert {"probe_loss", "probe_error"} <= logged
     assert (tmp_path / "m" / "model.safetensors").read_bytes() == (tmp_path / "n" / "model.safetensors").read_bytes()
+
+
+def test_a_probe_takes_rows_of_any_language_with_the_targets_that_most_have(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("speechxl.verbs.contrastive._DEV_SECONDS", 1)  # the loss is watched on one dev row
+    rows = read_manifest(corpus / "manifest.tsv")
+    dev = [replace(row, split="dev", language="quy", text="", phonemes="a b") for row in rows[7:]]
+    dev[-1] = replace(dev[-1], language="yor")
+    dev[1] = replace(dev[1], text="a b", phonemes="")
+    train = [replace(row, language="swh") for row in rows[:6]]
+    write_manifest(corpus / "manifest.tsv", [*train, *dev])
+    chosen = []
+    make = contrastive.LinearProbe.__init__
+
+    def seen(self, train, test, vocabulary, **options):
+        chosen.extend([*train.utterances, *test.utterances])
+        make(self, train, test, vocabulary, **options)
+
+    monkeypatch.setattr(contrastive.LinearProbe, "__init__", seen)
+    pretrain(
+        train=[corpus], out=tmp_path / "m", preset="tiny", architecture=SMALL, **QUICK, probe=Probe(every=2, layer=1)
+    )
+    assert {row.id for row in chosen} == {row.id for row in dev if row.phonemes}
+    assert read_card(str(tmp_path / "m")).languages == ["swh"]
 
 
 def test_the_log_holds_what_tells_a_healthy_run(corpus, tmp_path):
