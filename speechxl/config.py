@@ -128,6 +128,13 @@ class Contrast:
     all_reduce: bool = False
     """Whether the penalty on unused codes looks at the batches of all processes together."""
 
+    def __post_init__(self) -> None:
+        _check(self.distractors >= 1, "contrast.distractors", self.distractors, "at least 1")
+        for name, value in _given(self).items():
+            if name in ("temperature", "gumbel_start", "gumbel_floor", "gumbel_decay"):
+                _check(value > 0, f"contrast.{name}", value, "positive")
+            _check(value >= 0, f"contrast.{name}", value, "at least 0")
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -168,6 +175,10 @@ class Optim:
         _check(self.lr is None or self.lr > 0, "optim.lr", self.lr, "positive")
         _check_share("optim.warmup", self.warmup)
         _check_share("optim.ema", self.ema)
+        _check(
+            self.weight_decay is None or self.weight_decay >= 0, "optim.weight_decay", self.weight_decay, "at least 0"
+        )
+        _check(self.clip is None or self.clip > 0, "optim.clip", self.clip, "positive, or left out for no limit")
         _check(self.accumulate is None or self.accumulate >= 1, "optim.accumulate", self.accumulate, "at least 1")
         hours = self.target_batch_hours
         _check(hours is None or hours > 0, "optim.target_batch_hours", hours, "a positive number of hours")
@@ -189,6 +200,7 @@ class Data:
     def __post_init__(self) -> None:
         for name, value in _given(self).items():
             _check(value >= 0, f"data.{name}", value, "at least 0")
+        _check(self.max_seconds != 0, "data.max_seconds", self.max_seconds, "positive")
 
 
 @dataclass(frozen=True)
