@@ -54,7 +54,8 @@ def pretrain(
         batch_seconds: Audio of a batch, padding included.
         precision: "bf16" computes in bfloat16 where that is safe.
         device: Where to compute.
-        compile: Compile the transformer layers (torch.compile), which takes a minute first; needs a C++ compiler.
+        compile: Compile the transformer layers (torch.compile), which takes a minute first and needs a C++ compiler; meant
+            for a GPU, on a CPU steps get slower.
         seed: Of all random draws.
         resume: Continue the run that stands in --out.
         dry_run: Say what would be done, and do nothing.
@@ -88,8 +89,7 @@ def pretrain(
     return run_contrastive(
         new_pretraining_model(shape), speech, Card(normalise=shape.normalise, preset=preset), settings,
         fresh=True, out=out, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device,
-        compile=compile,
-        seed=seed,
+        compile=compile, seed=seed,
         resume=resume, dry_run=dry_run, dropout=shape.dropout, mask=mask, objective=objective, optim=optim, data=data,
         watch=watch,
     )  # fmt: skip
