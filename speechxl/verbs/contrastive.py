@@ -14,6 +14,8 @@ from speechxl.data.manifest import Fault
 from speechxl.errors import NothingMatched
 from speechxl.evaluation.codes import code_usage, first_features
 from speechxl.files import write_text
+from speechxl.models.compiling import check_compiler
+from speechxl.models.device import choose_device
 from speechxl.models.weights import Card, save_model
 from speechxl.shapes import Utterance
 from speechxl.tasks.pretraining import Pretraining
@@ -130,6 +132,8 @@ def run_contrastive(
     if dry_run:
         return Outcome(document, text.format(**document))
     log.info(text.format(**document))
+    if compile:
+        check_compiler(choose_device(device))
     plan = schedule(watch, max_steps, optim.accumulate)
     open_run(out, settings, model, resume=resume)
     make = partial(
