@@ -29,7 +29,7 @@ def compiled_layers(encoder: Any, device: str, backend: str = "inductor") -> Ite
     Raises:
         InputError: If there is no compiler for the device's code, or it fails.
     """
-    _check_compiler(device)
+    check_compiler(device)
     for layer in encoder.encoder.layers:
         layer.compile(dynamic=True, backend=backend)
     try:
@@ -47,7 +47,15 @@ def compiled_layers(encoder: Any, device: str, backend: str = "inductor") -> Ite
             layer._compiled_call_impl = None
 
 
-def _check_compiler(device: str) -> None:
+def check_compiler(device: str) -> None:
+    """Looks for the compiler that `torch.compile` needs.
+
+    Args:
+        device: ``"cpu"`` or ``"cuda"``.
+
+    Raises:
+        InputError: If there is none, with what to install.
+    """
     if device == "cpu":
         names = [os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")]
         what = "C++ compiler"

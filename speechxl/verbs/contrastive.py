@@ -19,6 +19,8 @@ from speechxl.data.shards import holds_shards
 from speechxl.errors import InputError, NothingMatched
 from speechxl.evaluation.codes import code_usage, first_features
 from speechxl.files import write_text
+from speechxl.models.compiling import check_compiler
+from speechxl.models.device import choose_device
 from speechxl.models.flops import flops_per_second
 from speechxl.models.weights import Card, save_model
 from speechxl.shapes import Utterance
@@ -273,6 +275,8 @@ def run_contrastive(
         return Outcome(document, f"{plan.table()}\n{text.format(**document)}")
     log.info("%s", plan.table())
     log.info(text.format(**document))
+    if compile:
+        check_compiler(choose_device(device))
     open_run(out, settings, model, resume=resume)
     by_language = {
         language: sum(value for group, value in hours.items() if group[0] == language) for language in languages

@@ -62,7 +62,8 @@ def pretrain(
         batch_seconds: Audio of a batch, padding included.
         precision: "bf16" computes in bfloat16 where that is safe.
         device: Where to compute.
-        compile: Compile the transformer layers (torch.compile), which takes a minute first; needs a C++ compiler.
+        compile: Compile the transformer layers (torch.compile), which takes a minute first and needs a C++ compiler; meant
+            for a GPU, on a CPU steps get slower.
         seed: Of all random draws.
         resume: Continue the run that stands in --out.
         dry_run: Say what would be done, and do nothing.

@@ -253,3 +253,10 @@ def test_compiled_layers_train_the_same_model_under_the_same_names(corpus, tmp_p
     for (name, plain), (other, compiled) in zip(*(one.items() for one in weights), strict=True):
         assert name == other
         torch.testing.assert_close(compiled, plain, atol=1e-4, rtol=1e-3)
+
+
+def test_without_a_compiler_nothing_is_begun(corpus, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(InputError, match=r"--compile: found no C\+\+ compiler \(no-such-compiler\)"):
+        pretrain(train=[corpus], out=tmp_path / "m", preset="tiny", architecture=SMALL, compile=True, **QUICK)
+    assert not (tmp_path / "m").exists()
