@@ -112,16 +112,16 @@ def _time(step: Step, side: str, dtype: str, device: str) -> float:
 def _memory(make: Callable[[], Step], side: str, dtype: str, device: str) -> float:
     """MiB at the peak of two steps, with weights and gradients, without interpreter and libraries."""
     _heap_of(side)
-    before = _peak_rss()
+    before = peak_rss()
     step = make()
     for _ in range(2):
         _time(step, side, dtype, device)
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / MIB
-    return _peak_rss() - before
+    return peak_rss() - before
 
 
-def _peak_rss() -> float:
+def peak_rss() -> float:
     """MiB of this process; the kernel's `ru_maxrss` would be that of the parent as well."""
     status = Path("/proc/self/status")
     if not status.exists():

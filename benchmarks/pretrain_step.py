@@ -44,6 +44,7 @@ def own(model: Wav2Vec2ForPreTraining, waveform: torch.Tensor, preset: Preset) -
         model,
         mask=Mask(),
         objective=objective,
+        hours={"swh": 1.0},
         seed=1,
         lr=1e-4,
         schedule=lambda step: 1.0,

@@ -19,7 +19,8 @@ from typing import Any, NoReturn
 import docstring_parser
 from jsonargparse import ArgumentParser, set_parsing_settings
 
-from speechxl.errors import InputError, Interrupted, NothingMatched
+from speechxl.errors import InputError, Interrupted, NothingMatched, RunFailed
+from speechxl.tasks.processes import rank
 
 VERBS = {
     "prepare": "a corpus of any kind to a manifest",
@@ -29,6 +30,7 @@ VERBS = {
     "finetune": "a recogniser from transcribed speech",
     "transcribe": "recordings to text",
     "evaluate": "error rates on transcribed recordings",
+    "inspect": "how languages share the codes of a pretrained model",
     "demo": "the whole way on a small synthetic corpus",
 }
 UNEXPECTED, USAGE, NOTHING, INTERRUPTED = 1, 2, 5, 130
@@ -99,7 +101,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     function = getattr(import_module(f"speechxl.verbs.{verb}"), verb)
     parser = build_parser(verb, function)
     settings = parser.parse_args([_underscored(argument) for argument in arguments])
-    _log_to_stderr(quiet=settings.quiet)
+    _log_to_stderr(quiet=settings.quiet or rank() > 0)
+    if rank() > 0:  # all processes prepare alike
+        logging.getLogger("speechxl.verbs").setLevel(logging.ERROR)
     try:
         chosen = parser.instantiate(settings)
         outcome = function(**{name: chosen[name] for name in inspect.signature(function).parameters})
@@ -109,6 +113,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _fail(verb, error, USAGE)
     except Interrupted as error:
         return _fail(verb, error, INTERRUPTED)
+    except RunFailed as error:
+        return _fail(verb, error, UNEXPECTED)
     except OSError as error:
         if error.filename is None:
             raise
@@ -116,6 +122,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     except Exception:
         logging.getLogger("speechxl").exception("unexpected error; please report it with these lines")
         return UNEXPECTED
+    if rank() > 0:
+        return 0  # any other code makes a launcher end the first process, which still writes the results of all
     text = json.dumps(outcome.document, ensure_ascii=False) if settings.json else outcome.text
     if text:
         print(text, flush=True)
@@ -212,7 +220,9 @@ def _log_to_stderr(*, quiet: bool) -> None:
 
 
 def _fail(verb: str, error: object, code: int) -> int:
-    name = f"speechxl {verb}".strip()
+    if code == INTERRUPTED and rank() > 0:
+        return code  # the first process says it
+    name = f"speechxl {verb}".strip() + (f" (process {rank()})" if rank() > 0 else "")
     print(f"{name}: {error}" if code == INTERRUPTED else f"{name}: error: {error}", file=sys.stderr)
     return code
 

@@ -125,6 +125,15 @@ class Contrast:
     code_spread: float | None = None
     """Standard deviation of the quantizer's logits that a new one is set to on the first batches, which keeps small
     batches from collapsing onto a few codes; 0 for the published initialisation. None: 4 for tiny, else 0."""
+    all_reduce: bool = False
+    """Whether the penalty on unused codes looks at the batches of all processes together."""
+
+    def __post_init__(self) -> None:
+        _check(self.distractors >= 1, "contrast.distractors", self.distractors, "at least 1")
+        for name, value in _given(self).items():
+            if name in ("temperature", "gumbel_start", "gumbel_floor", "gumbel_decay"):
+                _check(value > 0, f"contrast.{name}", value, "positive")
+            _check(value >= 0, f"contrast.{name}", value, "at least 0")
 
 
 @dataclass(frozen=True)
@@ -140,6 +149,7 @@ class Objective:
     gumbel_floor: float
     gumbel_decay: float
     code_spread: float
+    all_reduce: bool
 
 
 @dataclass(frozen=True)
@@ -154,13 +164,24 @@ class Optim:
     """Decoupled, as in fairseq; None: 0.01 in pretraining, 0 in fine-tuning."""
     clip: float | None = None
     """Largest gradient norm; None for no limit."""
-    accumulate: int = 1
-    """Batches per optimizer step."""
+    accumulate: int | None = None
+    """Batches of each process per optimizer step; None: what `target_batch_hours` asks for, or 1."""
+    target_batch_hours: float | None = None
+    """Hours of audio per optimizer step, over all processes; sets `accumulate` where that is not given."""
+    ema: float | None = None
+    """Decay of an exponential moving average of the weights, which is then evaluated and kept; None for the last weights."""
 
     def __post_init__(self) -> None:
         _check(self.lr is None or self.lr > 0, "optim.lr", self.lr, "positive")
         _check_share("optim.warmup", self.warmup)
-        _check(self.accumulate >= 1, "optim.accumulate", self.accumulate, "at least 1")
+        _check_share("optim.ema", self.ema)
+        _check(
+            self.weight_decay is None or self.weight_decay >= 0, "optim.weight_decay", self.weight_decay, "at least 0"
+        )
+        _check(self.clip is None or self.clip > 0, "optim.clip", self.clip, "positive, or left out for no limit")
+        _check(self.accumulate is None or self.accumulate >= 1, "optim.accumulate", self.accumulate, "at least 1")
+        hours = self.target_batch_hours
+        _check(hours is None or hours > 0, "optim.target_batch_hours", hours, "a positive number of hours")
 
 
 @dataclass(frozen=True)
@@ -173,10 +194,63 @@ class Data:
     """Longer ones are cropped in pretraining and left out in fine-tuning; None: the preset's, or 30."""
     workers: int | None = None
     """Processes that read audio; None: none on a CPU, else as many as feed one accelerator."""
+    max_damaged: float = 0.1
+    """Share of the utterances that may turn out to be undecodable before the run stops; fewer are passed over and named."""
 
     def __post_init__(self) -> None:
         for name, value in _given(self).items():
             _check(value >= 0, f"data.{name}", value, "at least 0")
+        _check(self.max_seconds != 0, "data.max_seconds", self.max_seconds, "positive")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How much is heard of each language (Conneau et al. 2021, XLSR, section 3), and how batches are made."""
+
+    alpha: float = 0.5
+    """A language is drawn with p ∝ (hours / all hours)^alpha, and a corpus within it likewise; 1 is as it comes, 0 uniform."""
+    warn_epochs: float = 50.0
+    """Times that a language is heard above which there is a warning."""
+    crop_to_shortest: bool = False
+    """Whether each batch is cropped to its shortest utterance, at random places, as fairseq does; nothing is padded then."""
+
+    def __post_init__(self) -> None:
+        _check(0 <= self.alpha <= 1, "sampling.alpha", self.alpha, "from 0 to 1")
+        _check(self.warn_epochs > 0, "sampling.warn_epochs", self.warn_epochs, "a positive number")
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What happens when the codebook collapses: few codes are left, the loss falls to 0, and the accuracy tells nothing."""
+
+    collapse: Literal["rollback", "stop", "warn"] = "rollback"
+    """After `patience`: go on from the last good checkpoint with half the learning rate, or stop, or warn only. Several
+    processes stop."""
+    patience: int = 10
+    """Rows of the log, one after the other, that show a collapse before something is done."""
+    retries: int = 2
+    """Rollbacks before the run stops."""
+
+    def __post_init__(self) -> None:
+        _check(self.patience >= 1, "guard.patience", self.patience, "at least 1")
+        _check(self.retries >= 0, "guard.retries", self.retries, "at least 0")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A linear CTC layer on frozen features, trained and tested on a fixed slice of labelled dev rows now and then."""
+
+    every: int | None = None
+    """Steps between probes; None for none."""
+    minutes: float = 3.0
+    """Of dev rows with text or phonemes that are used; two thirds to train on, one third to test on."""
+    layer: int | None = None
+    """Transformer layer whose output is probed, counted from 1; None: two thirds of the depth."""
+
+    def __post_init__(self) -> None:
+        _check(self.every is None or self.every >= 1, "probe.every", self.every, "at least 1")
+        _check(self.minutes > 0, "probe.minutes", self.minutes, "a positive number of minutes")
+        _check(self.layer is None or self.layer >= 1, "probe.layer", self.layer, "at least 1")
 
 
 @dataclass(frozen=True)
@@ -191,11 +265,13 @@ class Watch:
     """Steps between checkpoints; None: a twentieth of the run, at most 1000."""
     samples: int = 3
     """Dev utterances whose transcripts are shown at each evaluation."""
+    timeout: float = 10.0
+    """Minutes that one of several processes waits for the others before it ends the run."""
 
     def __post_init__(self) -> None:
         for name, value in _given(self).items():
             least = 0 if name == "samples" else 1
-            _check(value >= least, f"watch.{name}", value, f"at least {least}")
+            _check(value >= least or (name == "timeout" and value > 0), f"watch.{name}", value, f"at least {least}")
 
 
 @dataclass(frozen=True)

@@ -11,3 +11,7 @@ class NothingMatched(InputError):
 
 class Interrupted(Exception):
     """The user asked a run to end."""
+
+
+class RunFailed(Exception):
+    """A run cannot go on, and its input is not to blame; the message says what happened and how to continue."""

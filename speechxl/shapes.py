@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -86,6 +86,10 @@ class Batch:
     """(B,) index into the data module's languages."""
     targets: Targets | None = None
     """What is to be recognised, where it is known."""
+    damaged: list[str] = field(default_factory=list)
+    """Ids of utterances that were passed over while this batch was made, as they cannot be decoded."""
+    origin: Any = None
+    """Plain values that say where in a stream the batch is from."""
 
     def pin_memory(self) -> Batch:
         """The same in page-locked memory, from which a GPU copies without waiting."""

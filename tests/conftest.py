@@ -72,11 +72,14 @@ def tone(seconds, hertz, seed=0):
 
 @pytest.fixture
 def corpus(tmp_path):
-    """Fourteen utterances in two languages, each word a pitch; ten to train on, four for dev."""
-    folder = tmp_path / "corpus"
+    return make_corpus(tmp_path / "corpus")
+
+
+def make_corpus(folder, dev=4):
+    """Utterances in two languages, each word a pitch; ten to train on, and ``dev`` more."""
     folder.mkdir()
     rows = []
-    for number in range(14):
+    for number in range(10 + dev):
         rng = np.random.default_rng(number)
         words = rng.choice(len(WORDS), size=2)
         samples = np.concatenate([tone(0.3 + 0.1 * rng.random(), 200 + 150 * word, number) for word in words])

@@ -78,6 +78,14 @@ def test_every_argument_is_documented_and_every_group_documents_its_fields(verb)
         ),
         (["pretrain", "--train", "x", "--out", "y", "--max_steps", "1.5"], "max_steps is '1.5', expected int."),
         (["pretrain", "--train", "x", "--out", "y", "--optim.lr=-1"], "lr must be positive, got -1.0."),
+        (
+            ["pretrain", "--train", "x", "--out", "y", "--contrast.distractors", "0"],
+            "distractors must be at least 1, got",
+        ),
+        (
+            ["pretrain", "--train", "x", "--out", "y", "--contrast.temperature", "0"],
+            "temperature must be positive, got",
+        ),
         (["pretrain", "--train", "x", "--out", "y", "--preset", "huge"], "preset"),
         (["finetune", "--train", "x", "--out", "y"], "Name either a MODEL to start from"),
         (["finetune", "nowhere/at/all", "--train", "x", "--out", "y"], "nowhere/at/all: there is no such model folder"),
@@ -168,6 +176,8 @@ def test_the_version_is_printed(capsys):
         (["--watch.log_every", "0"], "--watch.log_every must be at least 1, got 0"),
         (["--data.min_seconds", "-1"], "--data.min_seconds must be at least 0, got -1"),
         (["--optim.lr", "0"], "--optim.lr must be positive, got 0"),
+        (["--optim.clip", "0"], "--optim.clip must be positive, or left out for no limit, got 0"),
+        (["--data.max_seconds", "0"], "--data.max_seconds must be positive, got 0"),
     ],
 )
 def test_values_that_make_no_sense_are_named_with_what_is_expected(corpus, capsys, tmp_path, arguments, message):

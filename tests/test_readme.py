@@ -8,6 +8,7 @@ import pytest
 from speechxl.cli import VERBS, build_parser
 
 ROOT = Path(__file__).parent.parent
+SCRIPTS = sorted(ROOT.glob("recipes/*/run.sh"))
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("recipes/*/README.md")), ROOT / "benchmarks" / "README.md"]
 
 
@@ -19,20 +20,23 @@ def commands():
     lines = [
         line for page in PAGES for block in blocks(page, "bash") for line in block.replace("\\\n", " ").splitlines()
     ]
-    lines += (ROOT / "recipes" / "mboshi" / "run.sh").read_text().replace("\\\n", " ").splitlines()
-    return [line.strip() for line in lines if line.strip().startswith("speechxl ")]
+    for script in SCRIPTS:
+        recipe = script.parent.relative_to(ROOT).as_posix()
+        lines += script.read_text().replace("\\\n", " ").replace("$recipe", recipe).splitlines()
+    started = (re.match(r"(?:(?:torchrun|srun) .*)?\bspeechxl .*", line.strip()) for line in lines)
+    return [match[0][match[0].index("speechxl ") :] for match in started if match]
 
 
 def test_there_are_commands():
-    assert len(commands()) >= 10
+    assert len(commands()) >= 20
 
 
 @pytest.mark.parametrize("command", commands())
 def test_every_command_is_understood(command):
-    command = command.partition(" #")[0].partition(" >")[0].replace("$recipe", "recipes/mboshi")
-    words = shlex.split(re.sub(r"\$\{?\w+\}?", "1", command))
+    command = command.partition(" #")[0].partition(" >")[0]
+    words = shlex.split(re.sub(r"\$\{?\w+\}?", "1", command.replace("$units", "char")))
     verb, arguments = words[1], words[2:]
-    if arguments and "--config" in arguments:
+    while "--config" in arguments:
         place = arguments.index("--config")
         assert (ROOT / arguments[place + 1]).exists()
         del arguments[place : place + 2]

@@ -1,14 +1,12 @@
 """Manifests of the recipe: ``prepare.py CORPORA OUT``.
 
-Writes ``OUT/speech.tsv``, the training rows of every corpus below ``CORPORA`` (for `pretrain`), ``OUT/mboshi.tsv``,
-Mboshi's own (for `adapt`, `finetune` and `evaluate`), and ``OUT/mboshi-5.tsv`` and ``OUT/mboshi-15.tsv`` with that many
-minutes to train on and the same dev rows. The smaller is part of the larger. The recordings stay where they are.
+Writes ``OUT/mboshi.tsv`` (for `adapt`, `finetune` and `evaluate`), and ``OUT/mboshi-5.tsv`` and ``OUT/mboshi-15.tsv`` with
+that many minutes to train on and the same dev rows. The smaller is part of the larger. The recordings stay where they are.
 """
 
 import hashlib
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -30,19 +28,15 @@ def some(rows: Sequence[Utterance], minutes: float) -> list[Utterance]:
 
 def main(corpora: Path, out: Path) -> None:
     """Writes the manifests and prints what is in them."""
-    manifests = sorted(corpora.glob("*/manifest.tsv"))
-    if corpora / "mboshi" / "manifest.tsv" not in manifests:
+    path = corpora / "mboshi" / "manifest.tsv"
+    if not path.exists():
         sys.exit(f"{corpora}: no mboshi/manifest.tsv below this folder.")
-    rows = [row for path in manifests for row in read_manifest(path) if row.split == "train"]
-    rows = [replace(row, id=str(row.path)) for row in rows]  # names of recordings are unique within a corpus only
-    mboshi = read_manifest(corpora / "mboshi" / "manifest.tsv")
-    tables = {"speech": rows, "mboshi": mboshi} | {f"mboshi-{minutes}": some(mboshi, minutes) for minutes in MINUTES}
+    mboshi = read_manifest(path)
+    tables = {"mboshi": mboshi} | {f"mboshi-{minutes}": some(mboshi, minutes) for minutes in MINUTES}
     for name, chosen in tables.items():
         write_manifest(out / f"{name}.tsv", chosen)
         minutes = sum(row.seconds for row in chosen) / 60
-        print(
-            f"{out / name}.tsv: {len(chosen)} utterances, {minutes:.1f} min, {len({r.language for r in chosen})} languages"
-        )
+        print(f"{out / name}.tsv: {len(chosen)} utterances, {minutes:.1f} min")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,17 @@ class AudioError(InputError):
     """A recording that cannot be used."""
 
 
+class Recording(BytesIO):
+    """A recording in memory, with a name for messages."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self.name = name
+
+    def __str__(self) -> str:
+        return self.name
+
+
 @dataclass(frozen=True)
 class AudioInfo:
     """What the header of a file says."""
@@ -63,11 +75,11 @@ def probe(path: Path) -> AudioInfo:
         return AudioInfo(file.frames / file.samplerate, file.samplerate, file.channels)
 
 
-def read_audio(path: Path, start: float = 0.0, duration: float | None = None) -> np.ndarray:
+def read_audio(path: Path | Recording, start: float = 0.0, duration: float | None = None) -> np.ndarray:
     """Reads a recording or a stretch of it; only the stretch is decoded.
 
     Args:
-        path: Any format of libsndfile.
+        path: Any format of libsndfile, in a file or in memory.
         start: Offset, seconds.
         duration: Seconds; None for all that follows.
 
@@ -119,13 +131,14 @@ def standardise(waveform: np.ndarray) -> np.ndarray:
     return ((waveform - waveform.mean()) / np.sqrt(waveform.var() + 1e-7)).astype(np.float32)
 
 
-def _open(path: Path) -> soundfile.SoundFile:
-    if not path.exists():
-        raise AudioError(f"{path}: there is no such file.")
-    if path.is_dir():
-        raise AudioError(f"{path} is a folder, a recording was expected.")
-    if path.stat().st_size == 0:
-        raise AudioError(f"{path}: the file is empty.")
+def _open(path: Path | Recording) -> soundfile.SoundFile:
+    if isinstance(path, Path):
+        if not path.exists():
+            raise AudioError(f"{path}: there is no such file.")
+        if path.is_dir():
+            raise AudioError(f"{path} is a folder, a recording was expected.")
+        if path.stat().st_size == 0:
+            raise AudioError(f"{path}: the file is empty.")
     try:
         file = soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:

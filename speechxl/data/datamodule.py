@@ -3,7 +3,10 @@
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 import lightning
@@ -13,7 +16,8 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
 from speechxl.data.audio import AudioError, read_utterance, standardise
-from speechxl.data.batching import EpochBatches
+from speechxl.data.batching import Corpus, EpochBatches, Place
+from speechxl.data.sampling import Group, group_of
 from speechxl.errors import InputError
 from speechxl.shapes import SAMPLE_RATE, Batch, Targets, Utterance
 
@@ -29,7 +33,9 @@ class SpeechDataset(Dataset):
         normalise: Whether the model expects zero mean and unit variance, taken over the whole utterance.
         seed: Of the crops and of the keys.
         max_seconds: Longer utterances are cropped to this at a random place.
+        crop_to_shortest: Whether each batch is cropped to its shortest utterance, at random places.
         encode: Gives an utterance's reference text and the numbers of its symbols.
+        read: Gives an utterance's waveform.
     """
 
     def __init__(
@@ -40,47 +46,62 @@ class SpeechDataset(Dataset):
         normalise: bool,
         seed: int,
         max_seconds: float | None = None,
+        crop_to_shortest: bool = False,
         encode: Callable[[Utterance], tuple[str, list[int]]] | None = None,
+        read: Callable[[Utterance], np.ndarray] = read_utterance,
     ) -> None:
-        self.utterances, self.normalise, self.seed, self.max_seconds, self.encode = (
-            utterances,
-            normalise,
-            seed,
-            max_seconds,
-            encode,
-        )
-        self.damaged: set[str] = set()
-        """Ids of utterances that were passed over, in this process."""
+        self.utterances, self.normalise, self.seed, self.read = utterances, normalise, seed, read
+        self.max_seconds, self.crop_to_shortest, self.encode = max_seconds, crop_to_shortest, encode
+        self._damaged: list[str] = []
+        """Ids of utterances that were passed over for the batch that is being made."""
+        self._named: set[str] = set()
+        """Those that were told of, in this process."""
         self.numbers = {language: number for number, language in enumerate(languages)}
 
     def __len__(self) -> int:
         return len(self.utterances)
 
     def __getitem__(self, place: tuple[int, int]) -> tuple[Utterance, int, np.ndarray]:
-        epoch, index = place
+        turn, index = place
         utterance, waveform = self._readable(index)
-        key = draw_key(self.seed, epoch, utterance.id)
+        return self.item(utterance, waveform, turn)
+
+    def item(self, utterance: Utterance, waveform: np.ndarray, turn: int) -> tuple[Utterance, int, np.ndarray]:
+        """What `collate` takes of an utterance that is heard for the ``turn``-th time; ``waveform`` is the whole of it."""
+        key = draw_key(self.seed, turn, utterance.id)
         if self.normalise:
             waveform = standardise(waveform)
-        if self.max_seconds is not None and (surplus := len(waveform) - int(self.max_seconds * SAMPLE_RATE)) > 0:
-            first = key % (surplus + 1)
-            waveform = waveform[first : first + int(self.max_seconds * SAMPLE_RATE)]
+        if self.max_seconds is not None:
+            waveform = _crop(waveform, int(self.max_seconds * SAMPLE_RATE), key)
         return utterance, key, waveform
 
     def _readable(self, index: int) -> tuple[Utterance, np.ndarray]:
-        """An utterance, or the next one whose recording can be decoded, so that damaged ones do not end a long run."""
-        for turn in range(len(self.utterances)):
-            utterance = self.utterances[(index + turn) % len(self.utterances)]
+        """An utterance, or the next one whose recording can be decoded, so that damaged ones do not end a long run.
+
+        It is no longer than the one that was planned for the batch, if there is such a one.
+        """
+        for utterance in chain(self._from(index, longer=False), self._from(index, longer=True)):
             try:
-                return utterance, read_utterance(utterance)
+                return utterance, self.read(utterance)
             except AudioError as error:
-                if utterance.id not in self.damaged:
-                    self.damaged.add(utterance.id)
+                self._damaged.append(utterance.id)
+                if utterance.id not in self._named:
+                    self._named.add(utterance.id)
                     log.warning("passed over: %s", error)
         raise InputError("No recording can be decoded; speechxl validate says what is wrong with each.")
 
+    def _from(self, index: int, *, longer: bool) -> Iterator[Utterance]:
+        """All utterances, beginning with one, that are longer than it or not."""
+        limit = _seconds(self, self.utterances[index])
+        for place in chain(range(index, len(self.utterances)), range(index)):
+            if (_seconds(self, self.utterances[place]) > limit) == longer:
+                yield self.utterances[place]
+
     def collate(self, items: list[tuple[Utterance, int, np.ndarray]]) -> Batch:
         """A batch, padded with zeros."""
+        if self.crop_to_shortest:
+            shortest = min(len(waveform) for _, _, waveform in items)
+            items = [(utterance, key, _crop(waveform, shortest, key >> 20)) for utterance, key, waveform in items]
         utterances = [utterance for utterance, _, _ in items]
         lengths = torch.tensor([len(waveform) for _, _, waveform in items])
         waveform = torch.zeros(len(items), int(lengths.max()))
@@ -93,7 +114,9 @@ class SpeechDataset(Dataset):
             lengths=lengths,
             padded=bool(lengths.min() < lengths.max()),
             languages=torch.tensor([self.numbers[utterance.language] for utterance in utterances]),
+            damaged=self._damaged,
         )
+        self._damaged = []
         if self.encode is not None:
             encoded = [self.encode(utterance) for utterance in utterances]
             batch.targets = Targets(
@@ -104,15 +127,103 @@ class SpeechDataset(Dataset):
         return batch
 
 
-def draw_key(seed: int, epoch: int, id: str) -> int:
-    """Number of 63 bits that all draws for an utterance in an epoch follow from."""
-    return int.from_bytes(hashlib.blake2b(f"{seed}/{epoch}/{id}".encode(), digest_size=8).digest(), "big") >> 1
+def _crop(waveform: np.ndarray, length: int, draw: int) -> np.ndarray:
+    """At most ``length`` samples, from a place that follows from ``draw``."""
+    first = draw % (max(0, len(waveform) - length) + 1)
+    return waveform[first : first + length]
 
 
-class SpeechData(lightning.LightningDataModule):
+def draw_key(seed: int, turn: int, id: str) -> int:
+    """Number of 63 bits that all draws for an utterance follow from when it is heard for the ``turn``-th time."""
+    return int.from_bytes(hashlib.blake2b(f"{seed}/{turn}/{id}".encode(), digest_size=8).digest(), "big") >> 1
+
+
+class EndlessData(lightning.LightningDataModule):
     """Batches for training, without end, and for evaluation, in order of length.
 
-    Training goes on where the trainer's step counter stands, so that a continued run sees what an uninterrupted one sees.
+    Where a run stands in its data is part of a checkpoint, so that a continued run sees what an uninterrupted one sees.
+
+    Args:
+        utterances: Number of those to train on.
+        dev: Utterances to evaluate on.
+        batch_seconds: Limit of a batch.
+        workers: Processes that read audio; None takes `default_workers`.
+        max_damaged: Share of the training utterances that may be undecodable.
+    """
+
+    def __init__(
+        self,
+        utterances: int,
+        dev: SpeechDataset | None,
+        batch_seconds: float,
+        workers: int | None,
+        max_damaged: float,
+    ) -> None:
+        super().__init__()
+        self.utterances, self.dev, self.batch_seconds, self.max_damaged = utterances, dev, batch_seconds, max_damaged
+        self.workers = workers if workers is not None else default_workers()
+        self.damaged: set[str] = set()
+        """Ids of utterances that were passed over, of ``dev``, too."""
+        self._damaged_train: set[str] = set()
+        self.waited = 0.0
+        """Seconds for which training waited for a batch."""
+
+    @property
+    def seconds_per_batch(self) -> float:
+        """Audio of a batch on average, without padding."""
+        raise TypeError(f"{type(self).__name__} has no batches.")
+
+    def note(self, batch: Batch) -> None:
+        """Called when a batch was trained on."""
+        del batch
+
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Counts what was passed over.
+
+        Raises:
+            InputError: If it is more than ``max_damaged`` of the utterances to train on.
+        """
+        del dataloader_idx
+        self.damaged.update(batch.damaged)
+        trainer: Any = self.trainer
+        if not trainer.training:
+            return batch
+        self._damaged_train.update(batch.damaged)
+        if len(self._damaged_train) > self.max_damaged * self.utterances:
+            named = ", ".join(sorted(self._damaged_train)[:5])
+            raise InputError(
+                f"{len(self._damaged_train)} of {self.utterances} training utterances cannot be decoded ({named}, ...), which is more "
+                f"than --data.max_damaged {self.max_damaged:g}; speechxl validate says what is wrong with each, and --fix "
+                "writes a manifest of the others."
+            )
+        return batch
+
+    def val_dataloader(self) -> DataLoader | list[DataLoader]:
+        """Every dev utterance once; each rank evaluates all, so that all reach the same decision."""
+        if self.dev is None:
+            return []
+        batches = ordered_batches(self.dev, self.batch_seconds)
+        return self.loader(self.dev, batch_sampler=batches, collate_fn=self.dev.collate)
+
+    def note_wait(self, seconds: float) -> None:
+        """Adds to the time that was waited."""
+        self.waited += seconds
+
+    def loader(self, dataset: Any, note: Callable[[float], None] | None = None, **options: Any) -> DataLoader:
+        """A loader with this module's workers."""
+        return _TimedLoader(
+            dataset,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            worker_init_fn=_one_thread,
+            note=note,
+            **options,
+        )
+
+
+class SpeechData(EndlessData):
+    """Batches of recordings that are files.
 
     Args:
         train: Utterances to learn from.
@@ -120,6 +231,9 @@ class SpeechData(lightning.LightningDataModule):
         batch_seconds: Limit of a batch.
         workers: Processes that read audio; None takes `default_workers`.
         curriculum: Optimizer steps over which the longer utterances come in.
+        shares: Share of the audio for each language and corpus; None for every utterance once an epoch.
+        quadratic: See `plan_batches`.
+        max_damaged: Share of the training utterances that may be undecodable.
     """
 
     def __init__(
@@ -128,44 +242,87 @@ class SpeechData(lightning.LightningDataModule):
         dev: SpeechDataset | None,
         batch_seconds: float,
         workers: int | None,
+        *,
         curriculum: int = 0,
+        shares: Mapping[Group, float] | None = None,
+        quadratic: float = 0.0,
+        max_damaged: float = 1.0,
     ) -> None:
-        super().__init__()
-        self.train, self.dev, self.batch_seconds, self.curriculum = train, dev, batch_seconds, curriculum
-        self.workers = workers if workers is not None else default_workers()
+        super().__init__(len(train), dev, batch_seconds, workers, max_damaged)
+        self.train, self.curriculum, self.quadratic = train, curriculum, quadratic
+        self.corpus = _corpus(train, shares)
+        self._start, self._first = Place(), 0
+        self._sampler: EpochBatches | None = None
 
     @property
-    def damaged(self) -> set[str]:
-        """Ids of utterances that were passed over, in this process."""
-        return self.train.damaged | (self.dev.damaged if self.dev is not None else set())
+    def seconds_per_batch(self) -> float:
+        """Audio of a batch of the first epoch on average, without padding."""
+        batches = EpochBatches(self.corpus, self.batch_seconds, self.train.seed, quadratic=self.quadratic).epoch(0)
+        return float(np.mean([self.corpus.durations[batch[:, 1]].sum() for batch in batches]))
+
+    @property
+    def _batches(self) -> int:
+        """Batches of this rank that were trained on."""
+        trainer: Any = self.trainer
+        return trainer.global_step * trainer.accumulate_grad_batches
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the run stands."""
+        return {} if self._sampler is None else asdict(self._sampler.place(self._batches - self._first))
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Where to go on."""
+        self._start = Place(**state_dict)
 
     def train_dataloader(self) -> DataLoader:
         """Endless batches."""
         trainer: Any = self.trainer
-        sampler = EpochBatches(
-            np.array([_seconds(self.train, utterance) for utterance in self.train.utterances]),
+        self._first = self._batches
+        self._sampler = EpochBatches(
+            self.corpus,
             self.batch_seconds,
             self.train.seed,
-            trainer.global_step * trainer.accumulate_grad_batches,
-            trainer.global_rank,
-            trainer.world_size,
-            self.curriculum * trainer.accumulate_grad_batches,
+            start=self._start,
+            rank=trainer.global_rank,
+            world=trainer.world_size,
+            curriculum=self.curriculum * trainer.accumulate_grad_batches,
+            quadratic=self.quadratic,
         )
-        return self._loader(self.train, sampler)
+        return self.loader(self.train, self.note_wait, batch_sampler=self._sampler, collate_fn=self.train.collate)
 
-    def val_dataloader(self) -> DataLoader | list[DataLoader]:
-        """Every dev utterance once; each rank evaluates all, so that all reach the same decision."""
-        return [] if self.dev is None else self._loader(self.dev, ordered_batches(self.dev, self.batch_seconds))
 
-    def _loader(self, dataset: SpeechDataset, batches: Any) -> DataLoader:
-        return DataLoader(
-            dataset,
-            batch_sampler=batches,
-            collate_fn=dataset.collate,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-            pin_memory=torch.cuda.is_available(),
-        )
+class _TimedLoader(DataLoader):
+    """Says how long each batch was waited for."""
+
+    def __init__(self, *arguments: Any, note: Callable[[float], None] | None, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.note = note
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        batches = super().__iter__()
+        while True:
+            begun = time.monotonic()
+            batch = next(batches, None)
+            if batch is None:
+                return
+            if self.note is not None:
+                self.note(time.monotonic() - begun)
+            yield batch
+
+
+def _one_thread(worker: int) -> None:
+    """Keeps workers from competing with the training for the cores."""
+    del worker
+    torch.set_num_threads(1)
+
+
+def _corpus(dataset: SpeechDataset, shares: Mapping[Group, float] | None) -> Corpus:
+    durations = np.array([_seconds(dataset, utterance) for utterance in dataset.utterances])
+    if shares is None:
+        return Corpus.unbalanced(durations)
+    numbers = {group: number for number, group in enumerate(shares)}
+    groups = np.array([numbers[group_of(utterance)] for utterance in dataset.utterances])
+    return Corpus(durations, groups, np.array(list(shares.values())))
 
 
 def default_workers() -> int:

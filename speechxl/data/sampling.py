@@ -4,14 +4,29 @@ Conneau et al. 2021 (XLSR, section 3) and Babu et al. 2022 (XLS-R, section 2): a
 p ∝ (hours / total)^alpha.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TypeVar
 
 from speechxl.errors import InputError
+from speechxl.shapes import Utterance
 
 Name = TypeVar("Name", bound=Hashable)
 Group = tuple[str, str]
 """A language and a corpus of it."""
+
+
+def group_of(utterance: Utterance) -> Group:
+    """Language and corpus: the manifest's column ``corpus``, or else the manifest."""
+    return utterance.language, utterance.extra.get("corpus") or utterance.origin.rpartition(":")[0]
+
+
+def group_hours(utterances: Iterable[Utterance]) -> dict[Group, float]:
+    """Hours of each group."""
+    hours: dict[Group, float] = {}
+    for utterance in utterances:
+        group = group_of(utterance)
+        hours[group] = hours.get(group, 0.0) + utterance.seconds / 3600
+    return hours
 
 
 def flattened(hours: Mapping[Name, float], alpha: float) -> dict[Name, float]:

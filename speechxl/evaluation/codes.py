@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from speechxl.data.batching import EpochBatches
+from speechxl.data.batching import Corpus, EpochBatches
 from speechxl.data.datamodule import SpeechDataset, ordered_batches
 from speechxl.models.quantizer import perplexity
 from speechxl.shapes import Batch
@@ -37,22 +37,35 @@ def code_usage(model: Any, dataset: SpeechDataset, batch_seconds: float) -> dict
                 histograms[language, book] += torch.bincount(chosen[:, book], minlength=codes)
     languages = {}
     for language, number in dataset.numbers.items():
-        frames = float(histograms[number, 0].sum())
-        if frames:
-            shares = histograms[number] / frames
-            languages[language or "(unknown)"] = {
-                "frames": int(frames),
-                "perplexity": [round(value, 2) for value in perplexity(shares).tolist()],
-                "used": (shares > 0).sum(1).tolist(),
-                "shares": [[round(value, 6) for value in book] for book in shares.tolist()],
-            }
+        if histograms[number].any():
+            languages[language or "(unknown)"] = usage_of(histograms[number])
     return {"schema": 1, "codebooks": books, "codes": codes, "languages": languages}
+
+
+def usage_of(histogram: Tensor) -> dict[str, Any]:
+    """Use of the codes by one language.
+
+    Args:
+        histogram: (G, V) frames with each code, at least one in each codebook.
+
+    Returns:
+        ``{"frames", "perplexity": [G], "used": [G], "shares": [G][V]}``.
+    """
+    frames = histogram[0].sum()
+    shares = histogram / frames
+    return {
+        "frames": int(frames),
+        "perplexity": [round(value, 2) for value in perplexity(shares).tolist()],
+        "used": (shares > 0).sum(1).tolist(),
+        "shares": [[round(value, 6) for value in book] for book in shares.tolist()],
+    }
 
 
 @torch.no_grad()
 def first_features(model: Any, dataset: SpeechDataset, batch_seconds: float, seed: int) -> Tensor:
     """(N, Dc) features that the quantizer sees in the first four batches of a run."""
-    batches = EpochBatches(np.array([utterance.seconds for utterance in dataset.utterances]), batch_seconds, seed)
+    durations = np.array([utterance.seconds for utterance in dataset.utterances])
+    batches = EpochBatches(Corpus.unbalanced(durations), batch_seconds, seed)
     collated = [dataset.collate([dataset[place] for place in places]) for places in islice(batches, 4)]
     return torch.cat([features for batch in collated for features in _features(model, batch)])
 

@@ -34,19 +34,60 @@ class Errors:
 
     def interval(self, level: float = 0.95, draws: int = 1000, seed: int = 0) -> tuple[float, float] | None:
         """Percentile bootstrap interval of the rate over utterances (Bisani and Ney 2004)."""
-        if not self.lengths.sum():
-            return None
-        weights = np.random.default_rng(seed).multinomial(
-            len(self.lengths), np.full(len(self.lengths), 1 / len(self.lengths)), draws
+        return ratio_interval(self.total, self.lengths, level, draws, seed)
+
+    def __add__(self, other: "Errors") -> "Errors":
+        """Of two recognitions of the same utterances together."""
+        return Errors(
+            self.substitutions + other.substitutions,
+            self.deletions + other.deletions,
+            self.insertions + other.insertions,
+            self.lengths + other.lengths,
         )
-        rates = (weights @ self.total) / np.maximum(weights @ self.lengths, 1)
-        low, high = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2])
-        return float(low), float(high)
 
     def select(self, rows: Sequence[int]) -> "Errors":
         """Of some utterances."""
         index = np.array(rows, dtype=int)
         return Errors(self.substitutions[index], self.deletions[index], self.insertions[index], self.lengths[index])
+
+
+def interval_of_difference(
+    errors: Errors, others: Errors, level: float = 0.95, draws: int = 1000, seed: int = 0
+) -> tuple[float, float] | None:
+    """Percentile bootstrap interval of one rate minus another on the same utterances (Bisani and Ney 2004).
+
+    Each draw takes the same utterances for both, so that what makes an utterance hard for both cancels out.
+
+    Args:
+        errors: Of one recogniser.
+        others: Of another, with the same references in the same order.
+        level: Share of the draws that the interval holds.
+        draws: Number of draws.
+        seed: Of the draws.
+    """
+    if not np.array_equal(errors.lengths, others.lengths):
+        raise ValueError("Differences are between recognitions of the same references, in the same order.")
+    return ratio_interval(errors.total - others.total, errors.lengths, level, draws, seed)
+
+
+def ratio_interval(
+    totals: np.ndarray, counts: np.ndarray, level: float = 0.95, draws: int = 1000, seed: int = 0
+) -> tuple[float, float] | None:
+    """Percentile bootstrap interval of the sum of totals over the sum of counts; None where that is nothing.
+
+    Args:
+        totals: (N,) of each utterance, such as its errors or its loss.
+        counts: (N,) such as its units or its frames.
+        level: Share of the draws inside.
+        draws: Times that N utterances are drawn with replacement.
+        seed: Of the draws.
+    """
+    if not counts.sum():
+        return None
+    weights = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), draws)
+    rates = (weights @ totals) / np.maximum(weights @ counts, 1)
+    low, high = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def count_errors(references: Sequence[str], hypotheses: Sequence[str], unit: str) -> Errors:

@@ -1,5 +1,7 @@
 """Where to compute."""
 
+import time
+
 import torch
 
 from speechxl.errors import InputError
@@ -16,6 +18,32 @@ def choose_device(name: str) -> str:
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: torch finds no CUDA device here; see nvidia-smi, or use --device cpu.")
     return name
+
+
+def matmul_rate(device: str, precision: str, size: int = 8192, repeats: int = 5) -> float:
+    """Operations per second of a matrix product on ``device``, measured now.
+
+    Args:
+        device: ``"cpu"`` or ``"cuda"``.
+        precision: ``"32"`` or ``"bf16"``.
+        size: Rows and columns.
+        repeats: Products that are timed.
+    """
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    factor = torch.randn(size, size, device=device, dtype=dtype)
+    begun = 0.0
+    for turn in range(repeats + 1):
+        if turn == 1:
+            _finish(device)
+            begun = time.perf_counter()
+        factor @ factor
+    _finish(device)
+    return 2 * size**3 * repeats / (time.perf_counter() - begun)
+
+
+def _finish(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
 
 
 def plain_cpu(device: torch.device) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from transformers import AttentionInterface, Wav2Vec2Model
 
 from speechxl.errors import InputError
@@ -42,6 +43,8 @@ class Encoder(nn.Module):
         self.masked_spec_embed = nn.Parameter(torch.rand(config.hidden_size)) if embedding is None else embedding
         self.encoder = wav2vec2.encoder
         self.norm_first = bool(config.do_stable_layer_norm)
+        self.checkpoint_activations = False
+        """Whether the backward pass computes each layer again instead of keeping what is inside (Chen et al. 2016)."""
         replace_dropout(self)
         for layer in self.encoder.layers:
             layer.attention.config._attn_implementation = "speechxl"
@@ -96,10 +99,15 @@ class Encoder(nn.Module):
         x = self.encoder.dropout(x)
         for index, layer in enumerate(self.encoder.layers):
             if index not in skip:
-                x = layer(x, attention_mask=visible)
+                x = self._layer(layer, x, visible)
         if self.norm_first:
             x = self.encoder.layer_norm(x)
         return Encoded(features=x, lengths=frames, conv_features=conv, normed_features=normed)
+
+    def _layer(self, layer: nn.Module, x: Tensor, visible: Tensor | None) -> Tensor:
+        if self.checkpoint_activations and torch.is_grad_enabled():
+            return checkpoint(layer, x, attention_mask=visible, use_reentrant=False)
+        return layer(x, attention_mask=visible)
 
 
 def _attention(

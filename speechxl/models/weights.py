@@ -1,4 +1,7 @@
-"""Model folders: what `transformers` reads and writes, and a note of what speechxl knows beside it."""
+"""Model folders: what `transformers` reads and writes, and a note of what speechxl knows beside it.
+
+A checkpoint file of fairseq stands in for a folder wherever a model is read.
+"""
 
 import json
 import logging
@@ -27,6 +30,7 @@ from speechxl.errors import InputError
 from speechxl.files import replace_file, write_text
 from speechxl.models.dropout import Dropout as DropoutModule
 from speechxl.models.encoder import Encoder
+from speechxl.models.fairseq import is_checkpoint, read_checkpoint, read_dictionary
 from speechxl.models.quantizer import GumbelQuantizer
 from speechxl.shapes import SAMPLE_RATE
 from speechxl.text import SPECIAL, Vocabulary
@@ -95,7 +99,8 @@ def load_ctc_model(source: str) -> tuple[Wav2Vec2ForCTC, Vocabulary, Card]:
     Raises:
         InputError: If the folder has no CTC head or vocabulary, or they do not fit.
     """
-    _read_config(source)
+    if not is_checkpoint(source):
+        _read_config(source)
     vocabulary = read_vocabulary(source)
     model, missing = _load(Wav2Vec2ForCTC, source, {})
     if any(name.startswith("lm_head") for name in missing):
@@ -162,6 +167,9 @@ def save_model(
 
 def read_card(source: str) -> Card:
     """``speechxl.json`` of a model; for a foreign one what its preprocessor and configuration say."""
+    if is_checkpoint(source):
+        checkpoint = read_checkpoint(source)
+        return Card(normalise=checkpoint.normalise, preset=_nearest_preset(checkpoint.config))
     config = _read_config(source)
     path = cached_file(source, "speechxl.json", _raise_exceptions_for_missing_entries=False)
     if path is not None:
@@ -196,6 +204,8 @@ def read_vocabulary(source: str) -> Vocabulary:
     Raises:
         InputError: If there is none, or it is not one symbol a number.
     """
+    if is_checkpoint(source):
+        return read_dictionary(source)
     path = cached_file(source, "vocab.json", _raise_exceptions_for_missing_entries=False)
     if path is None:
         raise InputError(f"{source}: no vocab.json; this is not a fine-tuned CTC model. Run speechxl finetune first.")
@@ -280,10 +290,21 @@ def with_encoder(model: Any) -> Any:
 
 def _load(kind: type[PreTrainedModel], source: str, changes: dict[str, Any]) -> tuple[Any, list[str]]:
     """A model and the names of its parameters that the checkpoint lacks."""
-    _read_config(source)
+    own: dict[str, Any]
+    if in_file := is_checkpoint(source):
+        checkpoint = read_checkpoint(source)
+        own = {
+            "pretrained_model_name_or_path": None,
+            "config": Wav2Vec2Config(**{**checkpoint.config, **changes}),
+            "state_dict": {name: x.to(torch.float32, copy=True) for name, x in checkpoint.weights.items()},
+        }
+        del checkpoint
+    else:
+        _read_config(source)
+        own = {"pretrained_model_name_or_path": source, **changes}
     try:
         loaded: Any = kind.from_pretrained(
-            source, output_loading_info=True, ignore_mismatched_sizes=True, dtype=torch.float32, **changes
+            output_loading_info=True, ignore_mismatched_sizes=True, dtype=torch.float32, **own
         )
     except UnpicklingError:
         raise InputError(
@@ -296,10 +317,13 @@ def _load(kind: type[PreTrainedModel], source: str, changes: dict[str, Any]) -> 
     missing = sorted(name for name in report["missing_keys"] if not name.endswith("masked_spec_embed"))
     wrong = [name for name, *_ in report["mismatched_keys"] if not name.startswith("lm_head.")]
     broken = [name for name in missing if name.startswith("wav2vec2.")] + wrong
+    if in_file:
+        broken += [name for name in report["unexpected_keys"] if not name.startswith((*_QUANTIZER, "lm_head."))]
     if broken:
         raise InputError(
-            f"{source}: config.json and weights do not fit: {', '.join(broken[:3])}"
-            f"{f' and {len(broken) - 3} more' if len(broken) > 3 else ''} missing or of another shape."
+            f"{source}: {'its settings' if in_file else 'config.json'} and weights do not fit: {', '.join(broken[:3])}"
+            f"{f' and {len(broken) - 3} more' if len(broken) > 3 else ''} missing{', too many' if in_file else ''} or of "
+            "another shape."
         )
     return with_encoder(model), missing
 

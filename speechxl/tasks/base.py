@@ -2,14 +2,22 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import lightning
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.utils import _pytree as pytree
 
-from speechxl.shapes import Batch
+from speechxl.shapes import SAMPLE_RATE, Batch
+from speechxl.tasks.strategies import as_gradients, gradient_norm, shard
+
+Reduce = Callable[[Tensor], Tensor]
+"""Adds a tensor up over all processes."""
+Measures = dict[str, tuple[Tensor, Tensor | float]]
+"""Sum and weight of what is logged."""
 
 
 @dataclass
@@ -20,26 +28,47 @@ class LossSum:
     """() loss, summed over ``count`` things."""
     count: Tensor
     """() masked frames, or utterances."""
-    measures: dict[str, tuple[Tensor, Tensor | float]] = field(default_factory=dict)
-    """Sum and weight of what is logged."""
+    utterances: Tensor
+    """(B,) loss of each utterance."""
+    measures: Measures
+
+
+pytree.register_dataclass(LossSum)  # FSDP looks for the tensors in what it has computed
 
 
 class Meter:
-    """Sums of measures that stay on the device until they are read."""
+    """Sums of measures that stay on the device until they are read; what is not finite is left out."""
 
     def __init__(self) -> None:
-        self.sums: dict[str, tuple[Tensor, Tensor | float]] = {}
+        self.sums: Measures = {}
 
     def add(self, name: str, total: Tensor, weight: Tensor | float = 1.0) -> None:
         """Adds to a mean of ``total / weight``."""
         before = self.sums.get(name, (0.0, 0.0))
-        self.sums[name] = (before[0] + total.detach(), before[1] + weight)
+        finite = total.detach().isfinite()
+        self.sums[name] = (before[0] + total.detach().nan_to_num(0.0, 0.0, 0.0), before[1] + weight * finite)
+
+    def gather(self, reduce: Reduce, *, keep: bool = True) -> None:
+        """Adds up the sums of all processes, and forgets them in those that do not ``keep`` them."""
+        if self.sums:
+            flat = [torch.as_tensor(value).double() for pair in self.sums.values() for value in pair]
+            device = next((value.device for value in flat if value.device.type != "cpu"), flat[0].device)
+            pairs = reduce(torch.stack([value.to(device) for value in flat])).view(-1, 2) * keep
+            self.sums = {name: (pair[0], pair[1]) for name, pair in zip(self.sums, pairs, strict=True)}
 
     def read(self) -> dict[str, float]:
-        """Means since the last reading, which are then forgotten."""
-        values = {name: float(total) / max(float(weight), 1e-12) for name, (total, weight) in self.sums.items()}
-        self.sums = {}
-        return values
+        """Means since the last reading, which are then forgotten; none of what was never finite."""
+        sums, self.sums = self.state_dict(), {}
+        return {name: total / weight for name, (total, weight) in sums.items() if weight}
+
+    def state_dict(self) -> dict[str, tuple[float, float]]:
+        """The sums, for a checkpoint."""
+        return {name: (float(total), float(weight)) for name, (total, weight) in self.sums.items()}
+
+    def load_state_dict(self, state: dict[str, tuple[float, float]], *, keep: bool = True) -> None:
+        """Goes on from these sums, or from nothing of the same names, which `gather` wants to be alike in all processes."""
+        double = partial(torch.tensor, dtype=torch.float64)
+        self.sums = {name: (double(pair[0] * keep), double(pair[1] * keep)) for name, pair in state.items()}
 
 
 class Task(lightning.LightningModule):
@@ -58,7 +87,11 @@ class Task(lightning.LightningModule):
         eps: Of AdamW.
         clip: Largest gradient norm; None for no limit.
         layer_drop: Probability that a transformer layer is left out of a step, alike on all ranks.
+        cost: Of `flops_per_second`, to measure the device's utilisation.
     """
+
+    codes = 0
+    """Codes of each codebook; 0 where there is none."""
 
     def __init__(
         self,
@@ -72,14 +105,22 @@ class Task(lightning.LightningModule):
         eps: float = 1e-6,
         clip: float | None = None,
         layer_drop: float = 0.0,
+        cost: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         super().__init__()
         self.model: Any = model
         self.seed, self.lr, self.schedule, self.weight_decay = seed, lr, schedule, weight_decay
         self.betas, self.eps, self.clip, self.layer_drop = betas, eps, clip, layer_drop
+        self.cost = cost
         self.meter, self.dev_meter = Meter(), Meter()
         self.audio_samples = 0
         """Samples of this process's batches, padding included."""
+        self.flops = 0.0
+        """Operations of this process's batches, three times those of the forward pass."""
+        self.setbacks = 0
+        """Times that the run went back to an earlier checkpoint; each halves the learning rate."""
+        self._seen: list[tuple[list[str], Tensor]] = []
+        self._skipped: Tensor | float = 0.0
         self.score: float | None = None
         """Error on dev at the last evaluation; None where there is none."""
         self._count: Tensor | float = 0.0
@@ -93,16 +134,54 @@ class Task(lightning.LightningModule):
         """Loss of a batch."""
         raise TypeError(f"{type(self).__name__} has no loss.")
 
+    def forward(self, batch: Batch) -> LossSum:
+        """`loss`, around which FSDP gathers the parameters."""
+        return self.loss(batch)
+
+    def with_weights(self, function: Callable[[], Any]) -> Any:
+        """Result of ``function``, which uses parts of the model by themselves; FSDP gathers the parameters around it."""
+        return function()
+
+    def configure_model(self) -> None:
+        """Splits the parameters over processes where the strategy asks for it."""
+        if self.device_mesh is not None:
+            shard(self, self.model.wav2vec2.encoder.layers, self.device_mesh["data_parallel"])
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch, times what Lightning will divide by; the true divisor follows in `on_before_optimizer_step`."""
         del batch_idx
-        loss = self.loss(batch)
+        loss = self(batch)
+        self.note(batch, loss)
+        return loss.total * self.trainer.accumulate_grad_batches
+
+    def note(self, batch: Batch, loss: LossSum) -> None:
+        """Measures a training batch."""
         self._count = self._count + loss.count
+        self._seen.append((batch.ids, loss.utterances.detach().isfinite()))
         self.meter.add("loss", loss.total, loss.count)
         for name, (total, weight) in loss.measures.items():
             self.meter.add(name, total, weight)
-        self.audio_samples += batch.waveform.numel()
-        return loss.total * self.trainer.accumulate_grad_batches
+        rows, samples = batch.waveform.shape
+        seconds = samples / SAMPLE_RATE
+        self.audio_samples += rows * samples
+        self.flops += 3 * rows * (self.cost[0] * seconds + self.cost[1] * seconds**2)
+
+    def state_of_step(self) -> dict[str, float]:
+        """What is logged beside the measures."""
+        return {"lr": self.optimizers().param_groups[0]["lr"]}  # type: ignore[union-attr]
+
+    def not_finite(self) -> tuple[list[str], int]:
+        """Utterances since the last call whose loss is not finite, and optimizer steps in a row that were skipped till now."""
+        seen, self._seen = self._seen, []
+        bad = [id for ids, finite in seen for id, good in zip(ids, finite.tolist(), strict=True) if not good]
+        return bad, int(self._skipped)
+
+    def sum_over_processes(self, values: Tensor) -> Tensor:
+        """Of a tensor that every process has."""
+        if self.trainer.world_size > 1:
+            values = values.to(self.device)
+            torch.distributed.all_reduce(values)
+        return values
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seeds the draws of this batch."""
@@ -111,14 +190,22 @@ class Task(lightning.LightningModule):
         torch.manual_seed(_number(self.seed, position, self.global_rank))
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Turns gradients of sums into gradients of the mean, then limits their norm."""
+        """Turns gradients of sums into gradients of the mean, then limits their norm.
+
+        A step whose gradients are not finite is skipped by the optimizer on its device.
+        """
         count = torch.as_tensor(self._count, device=self.device, dtype=torch.float32)
         if self.trainer.world_size > 1:
-            count = torch.as_tensor(self.all_gather(count)).sum()
+            count = torch.as_tensor(self.trainer.strategy.reduce(count, reduce_op="sum"))
         gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         torch._foreach_mul_(gradients, self.trainer.world_size / count.clamp(min=1))
-        norm = nn.utils.get_total_norm(gradients)
+        norm = gradient_norm(gradients)
+        broken = (~norm.isfinite()).float()
+        optimizer.grad_scale = None  # type: ignore[attr-defined]
+        optimizer.found_inf = as_gradients(broken, gradients)  # type: ignore[attr-defined]  # read by fused optimizers
+        self._skipped = (self._skipped + broken) * broken
         self.meter.add("gradient_norm", norm)
+        self.meter.add("skipped_steps", broken)
         if self.clip is not None:
             torch._foreach_mul_(gradients, (self.clip / (norm + 1e-6)).clamp(max=1.0))
         self._count = 0.0
@@ -131,20 +218,35 @@ class Task(lightning.LightningModule):
         draws = [_number(self.seed, self.global_step, layer) / 2**63 for layer in layers]
         return frozenset(layer for layer in layers if draws[layer] < self.layer_drop)
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps what was measured since the last row of the log."""
+        self.meter.gather(self.sum_over_processes, keep=self.global_rank == 0)
+        checkpoint["speechxl"] = {"meter": self.meter.state_dict(), "setbacks": self.setbacks}
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A run goes on with the learning rate and weight decay that it is given now."""
+        own = checkpoint.get("speechxl", {})
+        self.meter = Meter()
+        self.meter.load_state_dict(own.get("meter", {}), keep=self.global_rank == 0)
+        self.setbacks = max(self.setbacks, own.get("setbacks", 0))
+        self._skipped, self._count, self._seen = 0.0, 0.0, []
         for state in checkpoint["optimizer_states"]:
             for group in state["param_groups"]:
-                rate = self.lr * self.schedule(checkpoint["global_step"])
-                group.update(lr=rate, initial_lr=self.lr, weight_decay=self.weight_decay)
+                rate = self.highest_lr * self.schedule(checkpoint["global_step"])
+                group.update(lr=rate, initial_lr=self.highest_lr, weight_decay=self.weight_decay)
         for state in checkpoint["lr_schedulers"]:
-            state["base_lrs"] = [self.lr for _ in state["base_lrs"]]
+            state["base_lrs"] = [self.highest_lr for _ in state["base_lrs"]]
+
+    @property
+    def highest_lr(self) -> float:
+        """Learning rate after setbacks."""
+        return self.lr * 0.5**self.setbacks
 
     def configure_optimizers(self) -> Any:
         """AdamW on what is trained."""
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(
-            parameters, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=True
+            parameters, lr=self.highest_lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=True
         )
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

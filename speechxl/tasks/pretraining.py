@@ -1,9 +1,12 @@
 """Contrastive pretraining of wav2vec 2.0 over any number of languages (Baevski et al. 2020; Conneau et al. 2021, XLSR)."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
+from torch.utils import _pytree as pytree
 
 from speechxl.config import Mask, Objective
 from speechxl.models.device import plain_cpu
@@ -12,8 +15,24 @@ from speechxl.models.masking import span_mask
 from speechxl.models.quantizer import Quantized, perplexity
 from speechxl.objectives.contrastive import contrastive_loss, draw_distractors
 from speechxl.shapes import Batch, Encoded
-from speechxl.tasks.base import LossSum, Task
+from speechxl.tasks.base import LossSum, Measures, Task
+from speechxl.tasks.languages import LanguageMeter
 from speechxl.tasks.schedule import gumbel_temperature
+
+
+@dataclass
+class ContrastSum(LossSum):
+    """What the contrastive objective gives for a batch."""
+
+    rows: Tensor
+    """(B, 3) contrastive loss, correct frames, masked frames of each utterance."""
+    codes: Tensor
+    """(B, M, G) chosen codes."""
+    valid: Tensor
+    """(B, M) True where there is a masked frame."""
+
+
+pytree.register_dataclass(ContrastSum)
 
 
 class Pretraining(Task):
@@ -23,6 +42,8 @@ class Pretraining(Task):
         model: `Wav2Vec2ForPreTraining` with this package's encoder and quantizer.
         mask: Span masks.
         objective: What is minimised.
+        hours: Of each language in the training set, in the order of their numbers.
+        freeze_extractor: Whether the feature extractor keeps its weights for good.
         training: Arguments of `Task`.
     """
 
@@ -32,11 +53,18 @@ class Pretraining(Task):
         *,
         mask: Mask,
         objective: Objective,
+        hours: Mapping[str, float],
+        freeze_extractor: bool = False,
         **training: Any,
     ) -> None:
         super().__init__(model, **training)
-        self.mask, self.objective = mask, objective
+        self.mask, self.objective, self.freeze_extractor = mask, objective, freeze_extractor
         self.encoder: Any = model.wav2vec2
+        model.wav2vec2.feature_extractor.requires_grad_(not freeze_extractor)
+        books = model.quantizer.num_codebooks
+        self.codes = model.quantizer.weight_proj.out_features // books
+        size = books, self.codes
+        self.languages, self.dev_languages = (LanguageMeter(list(hours), list(hours.values()), *size) for _ in range(2))
 
     @property
     def temperature(self) -> float:
@@ -44,7 +72,28 @@ class Pretraining(Task):
         o = self.objective
         return gumbel_temperature(self.global_step, o.gumbel_start, o.gumbel_floor, o.gumbel_decay)
 
-    def loss(self, batch: Batch) -> LossSum:
+    def state_of_step(self) -> dict[str, float]:
+        """With the temperature."""
+        return super().state_of_step() | {"gumbel_temperature": self.temperature}
+
+    def note(self, batch: Batch, loss: Any) -> None:
+        """Measures each language, too."""
+        super().note(batch, loss)
+        self.languages.add(batch.languages, batch.lengths, loss.rows, loss.codes, loss.valid)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps what was heard of each language."""
+        super().on_save_checkpoint(checkpoint)
+        self.languages.gather(self.sum_over_processes, keep=self.global_rank == 0)
+        checkpoint["speechxl"]["languages"] = self.languages.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Goes on counting what is heard of each language."""
+        super().on_load_checkpoint(checkpoint)
+        if self.global_rank == 0 and "languages" in checkpoint.get("speechxl", {}):
+            self.languages.load_state_dict(checkpoint["speechxl"]["languages"])
+
+    def loss(self, batch: Batch) -> ContrastSum:
         """Loss summed over masked frames (Baevski et al. 2020, equation 2, with the feature penalty of section 4.2)."""
         lengths = batch.lengths if batch.padded else None
         frames = self.encoder.geometry.num_frames(batch.lengths)
@@ -58,13 +107,14 @@ class Pretraining(Task):
             min_spans=self.mask.min_spans,
             stream=MASK,
         )
-        conv = self.encoder.feature_extractor(batch.waveform, lengths)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_extractor):
+            conv = self.encoder.feature_extractor(batch.waveform, lengths)
         if (share := self.objective.feature_gradient) != 1:
             conv = conv * share + conv.detach() * (1 - share)
         encoded = self.encoder.contextualise(conv, lengths, mask=mask, skip=self.skipped_layers())
         return self.compare(encoded, mask, frames, batch)
 
-    def compare(self, encoded: Encoded, mask: Tensor, frames: Tensor, batch: Batch) -> LossSum:
+    def compare(self, encoded: Encoded, mask: Tensor, frames: Tensor, batch: Batch) -> ContrastSum:
         """Contrastive loss, diversity loss and feature penalty.
 
         Args:
@@ -84,17 +134,22 @@ class Pretraining(Task):
 
         count = counts.sum()
         weights = valid.flatten()[:, None, None] / count.clamp(min=1)
-        probabilities = (quantized.probabilities * weights).sum(0)  # (G, V)
+        probabilities, shared = (quantized.probabilities * weights).sum(0), count  # (G, V)
+        if self.objective.all_reduce and self.training:
+            probabilities, shared = _over_ranks(probabilities, count)
         diversity = 1 - perplexity(probabilities).sum() / probabilities.numel()
+        penalty = shared * diversity - ((shared - count) * diversity).detach()
         used = torch.zeros_like(probabilities).scatter_add_(
             1, quantized.codes.T, valid.flatten().float().expand(len(probabilities), -1)
         )
-        total = contrast.loss.sum() + self.objective.diversity * count * diversity
-        measures: dict[str, tuple[Tensor, Tensor | float]] = {
-            "contrastive": (contrast.loss.sum(), count),
+        utterances = contrast.loss.sum(1)
+        total = utterances.sum() + self.objective.diversity * penalty
+        spread = perplexity(used / count.clamp(min=1))
+        measures: Measures = {
+            "contrastive": (utterances.sum(), count),
             "accuracy": (contrast.correct.sum(), count),
             "tied_distractors": (contrast.tied.sum(), count),
-            "code_perplexity": (perplexity(used / count.clamp(min=1)).mean(), 1.0),
+            **{f"code_perplexity_{book + 1}": (value, 1.0) for book, value in enumerate(spread.unbind())},
             "probability_perplexity": (perplexity(probabilities).mean(), 1.0),
             "masked": (count, frames.sum()),
         }
@@ -104,14 +159,16 @@ class Pretraining(Task):
             penalty = (squares / frames.clamp(min=1) * counts).sum()
             total = total + self.objective.feature_penalty * penalty
             measures["feature_penalty"] = (penalty, count)
-        return LossSum(total, count, measures)
+        rows = torch.stack([utterances, contrast.correct.sum(1), counts], dim=1)
+        return ContrastSum(total, count, utterances, measures, rows, codes, valid)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Contrastive loss with the likeliest codes, and masks that are the same each time."""
         del batch_idx
-        loss = self.loss(batch)
+        loss = self(batch)
         for name in ("contrastive", "accuracy"):
             self.dev_meter.add(name, *loss.measures[name])
+        self.dev_languages.add(batch.languages, batch.lengths, loss.rows, loss.codes, loss.valid)
 
     def _places(self, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Masked frames of each utterance, side by side.
@@ -147,3 +204,18 @@ class Pretraining(Task):
 def _take(features: Tensor, places: Tensor) -> Tensor:
     """(B, F, D) and (B, M) to (B, M, D)."""
     return features.gather(1, places[..., None].expand(-1, -1, features.shape[2]))
+
+
+def _over_ranks(probabilities: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean over the frames of all processes: (G, V) and their () number from those of this process.
+
+    The gradient passes to this process's frames only. A loss that is multiplied by the number of all frames has the right
+    gradient then, as the processes' gradients are summed, and the backward pass needs no communication.
+    """
+    if not distributed.is_initialized():
+        return probabilities, count
+    own = probabilities * count
+    sums = torch.cat([own.detach().flatten(), count[None]])
+    distributed.all_reduce(sums)
+    shared = sums[-1]
+    return (own + (sums[:-1].view_as(own) - own).detach()) / shared.clamp(min=1), shared

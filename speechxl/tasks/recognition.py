@@ -14,7 +14,7 @@ from speechxl.models.draws import CHANNELS, MASK
 from speechxl.models.masking import span_mask
 from speechxl.objectives.ctc import ctc_loss
 from speechxl.shapes import Batch, Targets
-from speechxl.tasks.base import LossSum, Task
+from speechxl.tasks.base import LossSum, Measures, Task
 from speechxl.text import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -76,11 +76,11 @@ class Recognition(Task):
         count = torch.tensor(float(len(losses)), device=losses.device)
         inside = torch.arange(logits.shape[1], device=logits.device) < frames[:, None]
         blank = (logits.detach().argmax(-1) == self.vocabulary.blank) & inside
-        measures: dict[str, tuple[Tensor, Tensor | float]] = {
+        measures: Measures = {
             "loss_per_symbol": (losses.sum(), targets.lengths.sum()),
             "blank_share": (blank.sum(), frames.sum()),
         }
-        return LossSum(losses.sum(), count, measures)
+        return LossSum(losses.sum(), count, losses, measures)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Decodes a dev batch greedily."""

@@ -1,4 +1,17 @@
-"""Learning rates and temperatures as functions of the optimizer step."""
+"""When what happens in a run; learning rates and temperatures as functions of the optimizer step."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When what happens in a run, in optimizer steps."""
+
+    max_steps: int
+    eval_every: int
+    save_every: int
+    log_every: int
+    accumulate: int = 1
 
 
 def linear_decay(step: int, total: int, warmup: int) -> float:

@@ -1,14 +1,12 @@
 """Runs a task under Lightning: checkpoints that survive anything, measures in a file, progress in audio time."""
 
-import csv
 import logging
 import signal
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
@@ -20,44 +18,52 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from speechxl.data.datamodule import SpeechData
-from speechxl.errors import InputError, Interrupted
-from speechxl.files import replace_file, write_text
+from speechxl.config import Guard
+from speechxl.data.datamodule import EndlessData
+from speechxl.errors import InputError, Interrupted, RunFailed
+from speechxl.files import replace_file
 from speechxl.heap import keep_heap
 from speechxl.models.compiling import compiled_layers
-from speechxl.models.device import choose_device
-from speechxl.shapes import SAMPLE_RATE
+from speechxl.models.device import choose_device, matmul_rate
+from speechxl.shapes import Batch
 from speechxl.tasks.base import Task
+from speechxl.tasks.collapse import Collapsed, CollapseGuard
+from speechxl.tasks.processes import environment, places, rank, world_size
+from speechxl.tasks.schedule import Schedule
+from speechxl.tasks.strategies import (
+    Sharded,
+    at_rest,
+    choose_strategy,
+    gather,
+    in_short,
+    is_lost_process,
+    local,
+    share,
+    skeleton,
+    whole,
+)
+from speechxl.tasks.watching import Measures
 
 log = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.ckpt"
-METRICS = "metrics.csv"
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """When what happens in a run, in optimizer steps."""
-
-    max_steps: int
-    eval_every: int
-    save_every: int
-    log_every: int
-    accumulate: int = 1
 
 
 def fit(
     task: Task,
-    data: SpeechData,
+    data: EndlessData,
     out: Path,
     schedule: Schedule,
     *,
     precision: str,
     device: str = "auto",
+    strategy: str = "auto",
+    timeout: float = 10.0,
     compile: bool = False,
     keep: Callable[[], None] | None = None,
+    ema: float | None = None,
+    guard: Guard | None = None,
+    probe: Callback | None = None,
 ) -> None:
     """Trains, continuing from ``out/checkpoint.ckpt`` if it is there.
 
@@ -68,26 +74,91 @@ def fit(
         schedule: Steps.
         precision: ``"32"`` or ``"bf16"``.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        strategy: Of several processes, ``"ddp"``, ``"fsdp"`` or ``"auto"``.
+        timeout: Minutes that a process waits for the others.
         compile: Whether the transformer layers are compiled.
         keep: Called whenever dev error (`Task.score`) is lower than ever.
+        ema: Decay of a moving average of the weights, which are evaluated and in the end left in the model.
+        guard: What to do when the codebook collapses; None where there is none.
+        probe: Called with the other callbacks.
 
     Raises:
         Interrupted: After SIGINT or SIGTERM, when the checkpoint is written.
+        InputError: If the codebook collapses, or step after step has no finite gradients.
+        RunFailed: If another process has ended, or does not answer.
     """
     _quieten_lightning()
     keep_heap()
     checkpoint = out / CHECKPOINT
     if checkpoint.exists() and (step := checkpoint_step(checkpoint)) >= schedule.max_steps:
         log.info("%s stands at step %d of %d, there is nothing left to do", checkpoint, step, schedule.max_steps)
-        task.load_state_dict(AtomicCheckpointIO().load_checkpoint(checkpoint)["state_dict"])
+        saved = AtomicCheckpointIO().load_checkpoint(checkpoint)
+        task.load_state_dict(saved["state_dict"] | saved["callbacks"].get(Average.__qualname__, {}).get("weights", {}))
         return
-    callbacks: list[Callback] = [_Measures(out / METRICS, schedule), _Checkpoints(checkpoint, schedule)]
-    if keep is not None:
-        callbacks.insert(0, _Best(keep))
     device = choose_device(device)
-    several = device == "cuda" and torch.cuda.device_count() > 1
+    acts = guard is not None and guard.collapse != "warn"
+    peak = matmul_rate(device, precision) if device == "cuda" else None
+    run = partial(_run, task, data, out, schedule, precision, device, strategy, timeout)
+    while True:
+        watch = CollapseGuard(task.codes, guard.patience if acts else sys.maxsize) if guard is not None else None
+        callbacks: list[Callback] = [
+            *([] if keep is None else [_Best(keep)]),
+            *([] if probe is None else [probe]),
+            Measures(out, schedule, data, watch, peak),
+            _Checkpoints(checkpoint, schedule, watch if acts else None),
+            *([] if ema is None else [Average(ema)]),
+        ]
+        try:
+            with compiled_layers(task.model.wav2vec2, device) if compile else nullcontext():
+                run(callbacks)
+            return
+        except Collapsed as sign:
+            _set_back(task, checkpoint, guard or Guard(), sign, world_size(device))
+
+
+def _set_back(task: Task, checkpoint: Path, guard: Guard, sign: Collapsed, world: int) -> None:
+    """Prepares for going on from the last good checkpoint.
+
+    Raises:
+        InputError: If that is not wanted, or was done often enough.
+    """
+    advice = (
+        f"{sign} {checkpoint} is from before. Batches that are too small are the usual cause (--optim.target_batch_hours 1.6 is "
+        f"what published runs take), then too high a learning rate (--optim.lr, it is {task.highest_lr:g}). Change them and "
+        "continue with --resume, or begin anew."
+    )
+    if guard.collapse == "stop" or world > 1:
+        raise InputError(advice)
+    if task.setbacks >= guard.retries:
+        raise InputError(f"{advice} Going back with half the learning rate was tried {task.setbacks} times.")
+    task.setbacks += 1
+    log.warning(
+        "%s Going back to step %d with a learning rate of %g", sign, checkpoint_step(checkpoint), task.highest_lr
+    )
+
+
+def _run(
+    task: Task,
+    data: EndlessData,
+    out: Path,
+    schedule: Schedule,
+    precision: str,
+    device: str,
+    strategy: str,
+    timeout: float,
+    callbacks: list[Callback],
+) -> None:
+    """One trainer's run, from the checkpoint where there is one."""
+    checkpoint = out / CHECKPOINT
+    devices, machines = places(device)
+    chosen = choose_strategy(
+        strategy, device, devices * machines, task.model, timeout=timeout, unused=task.skips_parameters
+    )
+    bare = skeleton(task.model) if isinstance(chosen, Sharded) else None
     trainer = lightning.Trainer(
         accelerator=device,
+        devices=devices,
+        num_nodes=machines,
         max_steps=schedule.max_steps,
         precision="bf16-mixed" if precision == "bf16" else "32-true",
         accumulate_grad_batches=schedule.accumulate,
@@ -96,18 +167,34 @@ def fit(
         num_sanity_val_steps=0,
         callbacks=callbacks,
         logger=TensorBoardLogger(out, name="tensorboard", version="") if find_spec("tensorboard") else False,
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO(), environment(device)],
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
-        strategy="ddp_find_unused_parameters_true" if several and task.skips_parameters else "auto",
+        strategy=chosen,
     )
+    # Lightning would ask all processes before each batch whether to end, which makes a GPU wait; `_Checkpoints` asks
+    trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
     try:
-        with compiled_layers(task.model.wav2vec2, device) if compile else nullcontext():
-            trainer.fit(task, data, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
+        trainer.fit(task, data, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
+        if isinstance(chosen, Sharded) and bare is not None:
+            task.model = gather(chosen, bare)
     except (SIGTERMException, SystemExit):  # before the first step, or asked for twice: Lightning's own way out
         raise Interrupted("ended at once, without saving; continue from the last checkpoint with --resume") from None
+    except RuntimeError as error:
+        if devices * machines == 1 or not is_lost_process(error):
+            raise
+        raise RunFailed(
+            f"process {rank()} of {devices * machines} has to end: another one has ended, or did not answer for {timeout:g} "
+            f"minutes; its own messages say why. {_where_to_go_on(checkpoint)}"
+        ) from error
+
+
+def _where_to_go_on(checkpoint: Path) -> str:
+    if not checkpoint.exists():
+        return "There is no checkpoint yet; start again."
+    return f"The last checkpoint is of step {checkpoint_step(checkpoint)}; continue with --resume."
 
 
 def checkpoint_step(checkpoint: Path) -> int:
@@ -132,9 +219,20 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """A checkpoint is there whole or not at all; nothing in it is executed when it is read."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Writes under a temporary name and renames."""
+        """Writes under a temporary name and renames.
+
+        Raises:
+            InputError: If it cannot be written, as when the disk is full; the one from before is still there.
+        """
         del storage_options
-        replace_file(Path(path), lambda part: torch.save(checkpoint, part))
+        try:
+            replace_file(Path(path), lambda part: torch.save(checkpoint, part))
+        except (OSError, RuntimeError) as error:  # torch's writer wraps what the system says
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+            raise InputError(
+                f"{path}: cannot be written ({reason}); the checkpoint from before, if there is one, is untouched. Make room and "
+                "continue with --resume."
+            ) from error
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
         """Reads tensors and plain values only."""
@@ -146,10 +244,17 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class _Checkpoints(Callback):
-    """Saves between two optimizer steps: regularly, at the end, and when a signal comes."""
+    """Saves between two optimizer steps: regularly, at the end, and when a signal comes.
 
-    def __init__(self, path: Path, schedule: Schedule) -> None:
-        self.path, self.schedule = path, schedule
+    Args:
+        path: Of the checkpoint.
+        schedule: When.
+        guard: While it suspects a collapse, the checkpoint from before is kept, to which the run may go back. Then one is
+            also written before the first step.
+    """
+
+    def __init__(self, path: Path, schedule: Schedule, guard: CollapseGuard | None) -> None:
+        self.path, self.schedule, self.guard = path, schedule, guard
         self.signal: int | None = None
         self.saved = 0
         self.handlers: dict[int, Any] = {}
@@ -157,6 +262,8 @@ class _Checkpoints(Callback):
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         del pl_module
         self.saved = trainer.global_step
+        if self.guard is not None and not self.path.exists():
+            self._save(trainer)
         for number in (signal.SIGTERM, signal.SIGINT):
             self.handlers[number] = signal.signal(number, self._note)
 
@@ -173,12 +280,12 @@ class _Checkpoints(Callback):
         del pl_module, batch
         if batch_idx % self.schedule.accumulate:
             return
+        doubtful = self.guard is not None and self.guard.suspicious
         if self._is_asked(trainer):
-            self._save(trainer)
-            raise Interrupted(
-                f"saved at step {trainer.global_step} of {self.schedule.max_steps}; continue with --resume"
-            )
-        if trainer.global_step % self.schedule.save_every == 0 and trainer.global_step > self.saved:
+            if not doubtful:
+                self._save(trainer)
+            raise Interrupted(f"saved at step {self.saved} of {self.schedule.max_steps}; continue with --resume")
+        if trainer.global_step % self.schedule.save_every == 0 and trainer.global_step > self.saved and not doubtful:
             self._save(trainer)
 
     def _is_asked(self, trainer: lightning.Trainer) -> bool:
@@ -190,10 +297,11 @@ class _Checkpoints(Callback):
         return trainer.strategy.reduce_boolean_decision(self.signal is not None, all=False)
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: object, outputs: object, batch: object, batch_idx: int
+        self, trainer: Any, pl_module: object, outputs: object, batch: Batch, batch_idx: int
     ) -> None:
         """Ends with an evaluation, whatever the rhythm of evaluations is."""
-        del pl_module, outputs, batch, batch_idx
+        del pl_module, outputs, batch_idx
+        trainer.datamodule.note(batch)
         trainer.should_stop = trainer.global_step >= self.schedule.max_steps
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -208,7 +316,12 @@ class _Checkpoints(Callback):
     def on_exception(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
     ) -> None:
-        del trainer, pl_module, exception
+        del pl_module
+        if is_lost_process(exception):  # at once, as a launcher may end this process, too
+            log.warning(
+                "process %d of %d lost touch with another one after step %d: %s",
+                trainer.global_rank, trainer.world_size, trainer.global_step, in_short(exception),
+            )  # fmt: skip
         self._restore()
 
     def _restore(self) -> None:
@@ -250,81 +363,69 @@ class _Best(Callback):
         self.best = state_dict["best"]
 
 
-class _Measures(Callback):
-    """Writes ``step,measure,value`` rows, and says how far the run is in audio time."""
+class Average(Callback):
+    """Exponential moving average of the weights, which takes their place in evaluations and at the end.
 
-    def __init__(self, path: Path, schedule: Schedule) -> None:
-        self.path, self.schedule = path, schedule
-        self.progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeRemainingColumn(),
-            console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True,
-        )  # fmt: skip
-        self.bar = self.progress.add_task("", total=schedule.max_steps)
-        self.begun = self.spoken = self.logged = time.monotonic()
-        self.samples = self.first = 0
+    Args:
+        decay: Share of the average that stays at each step; less in the first steps, (1 + step) / (10 + step).
+    """
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+        self.step = 0
+        self.weights: dict[str, torch.Tensor] = {}
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        del pl_module
-        rows: list[tuple[str, ...]] = [("step", "measure", "value")]
-        if self.path.exists() and trainer.global_step:
-            with self.path.open(newline="", encoding="utf-8") as file:
-                rows += [
-                    tuple(row)
-                    for row in list(csv.reader(file))[1:]
-                    if len(row) == 3 and int(row[0]) <= trainer.global_step
-                ]
-        write_text(self.path, "".join(f"{','.join(row)}\n" for row in rows))
-        self.begun = self.spoken = self.logged = time.monotonic()
-        self.first = trainer.global_step
-        self.progress.start()
+        del trainer
+        at_rest(pl_module)
+        self.weights = {
+            name: share(self.weights.get(name, value).detach(), value).to(value.device, copy=True)
+            for name, value in pl_module.named_parameters()
+            if value.requires_grad
+        }
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: Any, outputs: object, batch: object, batch_idx: int
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
     ) -> None:
-        del outputs, batch
-        if (batch_idx + 1) % self.schedule.accumulate or trainer.global_step % self.schedule.log_every:
-            return
-        now = time.monotonic()
-        values = pl_module.meter.read()
-        values["lr"] = pl_module.optimizers().param_groups[0]["lr"]
-        values["audio_seconds_per_second"] = (
-            (pl_module.audio_samples - self.samples) / SAMPLE_RATE / (now - self.logged)
-        )
-        self.samples, self.logged = pl_module.audio_samples, now
-        self._write(trainer, values)
-        if not torch.isfinite(torch.tensor(values["loss"])):
-            raise InputError(
-                f"The loss is {values['loss']} at step {trainer.global_step}; lower --optim.lr (it is {pl_module.lr:g}) "
-                "or set --optim.clip 1, and start again from the last good checkpoint."
-            )
-        hours, rate = self.samples / SAMPLE_RATE / 3600, self.samples / SAMPLE_RATE / (now - self.begun)
-        text = f"loss {values['loss']:.3f} · {hours:.2f} h of audio · {rate:.0f}x real time"
-        self.progress.update(self.bar, completed=trainer.global_step, description=text)
-        if self.progress.disable and now - self.spoken > 10:
-            self.spoken = now
-            step, last = trainer.global_step, self.schedule.max_steps
-            left = (now - self.begun) / max(1, step - self.first) * (last - step)
-            log.info("step %d/%d · %s · %d:%02d left", step, last, text, left // 60, left % 60)
+        del outputs, batch, batch_idx
+        if trainer.global_step > self.step:
+            self.step = trainer.global_step
+            share = 1 - min(self.decay, (1 + self.step) / (10 + self.step))
+            torch._foreach_lerp_(local(self.weights.values()), self._current(pl_module), share)
 
-    def on_validation_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
-        self._write(trainer, {f"dev_{name}": value for name, value in pl_module.dev_meter.read().items()})
+    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        del trainer
+        self._swap(pl_module)
 
-    def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
-        del trainer, pl_module, stage
-        self.progress.stop()
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        del trainer
+        self._swap(pl_module)
 
-    def on_exception(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
-    ) -> None:
-        del trainer, pl_module, exception
-        self.progress.stop()
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        del trainer
+        self._swap(pl_module)
 
-    def _write(self, trainer: lightning.Trainer, values: dict[str, float]) -> None:
-        if trainer.is_global_zero:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.writelines(f"{trainer.global_step},{name},{value:.7g}\n" for name, value in values.items())
-        if trainer.logger is not None:
-            trainer.logger.log_metrics(values, trainer.global_step)
+    def state_dict(self) -> dict[str, Any]:
+        return {"step": self.step, "weights": whole(self.weights, keep=rank() == 0)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.step, self.weights = state_dict["step"], state_dict["weights"]
+
+    def _current(self, module: lightning.LightningModule) -> list[torch.Tensor]:
+        at_rest(module)
+        parameters = dict(module.named_parameters())
+        return local(parameters[name].detach() for name in self.weights)
+
+    def _swap(self, module: lightning.LightningModule) -> None:
+        current = self._current(module)
+        before = [value.clone() for value in current]
+        torch._foreach_copy_(current, local(self.weights.values()))
+        torch._foreach_copy_(local(self.weights.values()), before)
 
 
 def _quieten_lightning() -> None:

@@ -9,7 +9,7 @@ from speechxl.data.manifest import read_manifest
 from speechxl.data.synthetic import languages
 from speechxl.evaluation.curves import curves, heat_map, read_measures
 from speechxl.evaluation.page import Section, player, write_page
-from speechxl.tasks.training import METRICS
+from speechxl.tasks.watching import METRICS
 from speechxl.verbs.contrastive import CODEBOOK
 
 _SAMPLES = 8

@@ -22,7 +22,7 @@ def evaluate(
     """Measure error rates of a fine-tuned model, per language, with 95 % bootstrap intervals over utterances.
 
     Args:
-        model: Model folder, or name on the hub.
+        model: Model folder, checkpoint of fairseq (.pt, with its dict.ltr.txt beside it), or name on the hub.
         manifest: Manifests, or folders of recordings with their texts.
         split: Rows to use; by default all.
         language: Languages to use; by default all.

@@ -38,7 +38,7 @@ def finetune(
     """Fine-tune a pretrained model on transcribed speech with CTC, or train one from scratch with --preset.
 
     Args:
-        model: Model folder, or name on the hub such as facebook/wav2vec2-xls-r-300m.
+        model: Model folder, checkpoint of fairseq (.pt), or name on the hub such as facebook/wav2vec2-xls-r-300m.
         train: Manifests, or folders of recordings with their texts in files of the same name.
         out: Folder for the model; it holds the best model by error rate on dev, and in dev.tsv those rows.
         dev: Manifests to choose the best model by; by default the dev rows of --train, or a tenth of it.
@@ -77,11 +77,12 @@ def finetune(
     from speechxl.data.manifest import write_manifest
     from speechxl.errors import InputError
     from speechxl.models.weights import Card, load_encoder_for_ctc, new_ctc_model, read_card, save_model
+    from speechxl.tasks.processes import rank, world_size
     from speechxl.tasks.recognition import Recognition
     from speechxl.tasks.schedule import tri_stage
     from speechxl.tasks.training import fit
     from speechxl.verbs import labelled
-    from speechxl.verbs.training import open_run, schedule, seconds, settings_yaml
+    from speechxl.verbs.training import accumulation, open_run, schedule, seconds, settings_yaml
 
     if (model is None) == (preset is None):
         raise InputError(
@@ -114,19 +115,21 @@ def finetune(
         network = new_ctc_model(resolve(preset, architecture, dropout), corpus.vocabulary)
     else:
         network = load_encoder_for_ctc(str(model), corpus.vocabulary, dropout)
+    accumulate = accumulation(optim, batch_seconds, world_size(device))
     document = corpus.document | {
         "schema": 1,
         "out": str(out),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "max_steps": max_steps,
-        "epochs": max_steps * optim.accumulate * batch_seconds / seconds(corpus.train),
+        "epochs": max_steps * accumulate * batch_seconds / seconds(corpus.train),
     }
-    plan = schedule(watch, max_steps, optim.accumulate)
+    plan = schedule(watch, max_steps, accumulate)
     if dry_run:
         return Outcome(document, labelled.summary(document))
     open_run(out, settings, network, resume=resume)
-    write_manifest(out / "dev.tsv", corpus.dev)
-    if corpus.infeasible:
+    if rank() == 0:
+        write_manifest(out / "dev.tsv", corpus.dev)
+    if corpus.infeasible and rank() == 0:
         write_manifest(out / "dropped.tsv", corpus.infeasible)
     task = Recognition(
         network,
@@ -146,7 +149,12 @@ def finetune(
     card = replace(card, units=units, column=column, vocabulary=corpus.vocabulary.hash, languages=corpus.languages)
     make = partial(SpeechDataset, languages=corpus.languages, normalise=card.normalise, seed=seed, encode=corpus.encode)
     speech = SpeechData(
-        make(corpus.train), make(corpus.dev), batch_seconds, data.workers, round(curriculum * max_steps)
+        make(corpus.train),
+        make(corpus.dev),
+        batch_seconds,
+        data.workers,
+        curriculum=round(curriculum * max_steps),
+        max_damaged=data.max_damaged,
     )
     best: dict[str, float | None] = {}
 
@@ -154,5 +162,5 @@ def finetune(
         best.update(step=task.global_step, error=task.score)
         save_model(out, network, card, corpus.vocabulary, settings)
 
-    fit(task, speech, out, plan, precision=precision, device=device, keep=keep)
+    fit(task, speech, out, plan, precision=precision, device=device, timeout=watch.timeout, keep=keep, ema=optim.ema)
     return Outcome(document | {"best": best}, str(out), PARTIAL if corpus.faults or speech.damaged else 0)

@@ -7,26 +7,41 @@ from speechxl.verbs.outcome import NOTHING, Outcome
 
 
 def prepare(
-    kind: Literal["folder", "csv"],
+    kind: Literal["folder", "csv", "common_voice", "common-voice", "shards"],
     source: Path,
     out: Path,
     *,
     language: str | None = None,
     split: str | None = None,
     columns: dict[str, str] | None = None,
+    all_clips: bool = False,
+    corpus: str | None = None,
+    shard_seconds: float | None = None,
+    threads: int = 1,
     overwrite: bool = False,
 ) -> Outcome:
     """Write a manifest of a corpus, and a report of what cannot be used. The recordings stay where they are.
 
+    With "shards", write the recordings of a manifest as Parquet shards, for corpora that are too large for files.
+
     Args:
         kind: "folder": recordings with their texts in files of the same name, searched below as well, the speaker is
-            the folder's name; "csv": a table with one row for each recording, or stretch of one.
-        source: The folder or table.
-        out: Manifest to write (.tsv, .jsonl), or a folder for manifest.tsv.
+            the folder's name; "csv": a table with one row for each recording, or stretch of one; "common_voice": a
+            release of Mozilla Common Voice, of one language or several, with its splits; "shards": a manifest, or a folder,
+            from which shards are written; an interrupted call goes on where it was.
+        source: The folder, table or manifest.
+        out: Manifest to write (.tsv, .jsonl), or a folder for manifest.tsv; a folder for shards, which may hold other corpora.
         language: ISO 639-3 code for rows that name none.
         split: Split for rows that name none.
         columns: Columns of the table, such as --columns.text=ipa; the others are guessed.
-        overwrite: Replace a manifest that stands there already.
+        all_clips: Of Common Voice, also the clips that are in no split: those of validated.tsv with split "validated",
+            those of other.tsv with split "other" and without text; with split "overlap" if their speaker or sentence is
+            in dev or test.
+        corpus: Name of the corpus in its shards, where the manifest has no column "corpus"; by default that of the
+            manifest's folder.
+        shard_seconds: Audio of a shard; by default 3600.
+        threads: That make shards.
+        overwrite: Replace a manifest, or shards, that stand there already.
     """
     import logging
     from dataclasses import replace
@@ -43,13 +58,25 @@ def prepare(
     log = logging.getLogger(__name__)
     if columns and kind != "csv":
         raise InputError(f"--columns names the columns of a table; a {kind} has none.")
+    reader = kind.replace("-", "_")
+    if all_clips and reader != "common_voice":
+        raise InputError(f"--all_clips is for common_voice; a {kind} has no clips outside its rows.")
     if language and (wrong := language_fault(language)):
         raise InputError(f"--language: {wrong}.")
+    if kind == "shards":
+        from speechxl.verbs.prepare_shards import prepare_shards
+
+        return prepare_shards(
+            source, out, language=language, split=split, corpus=corpus, shard_seconds=shard_seconds, threads=threads,
+            overwrite=overwrite,
+        )  # fmt: skip
+    if corpus is not None or shard_seconds is not None:
+        raise InputError(f"--corpus and --shard_seconds are of shards; {kind!r} writes a manifest.")
     manifest = out if is_manifest(out) else out / "manifest.tsv"
     if manifest.exists() and not overwrite:
         raise InputError(f"{manifest} stands there already; replace it with --overwrite.")
-    read = import_module(f"speechxl.data.corpora.{kind}").read
-    items = list(read(source, columns) if columns else read(source))
+    options = {"columns": columns} if columns else {"all_clips": True} if all_clips else {}
+    items = list(import_module(f"speechxl.data.corpora.{reader}").read(source, **options))
     faults = [item for item in items if isinstance(item, Fault)]
     rows: dict[str, Utterance] = {}
     for item in items:

@@ -8,9 +8,12 @@ from speechxl.config import (
     Contrast,
     Data,
     Dropout,
+    Guard,
     Mask,
     Optim,
     PresetName,
+    Probe,
+    Sampling,
     Watch,
     check_run,
     resolve,
@@ -34,13 +37,18 @@ def pretrain(
     seed: int = 1,
     resume: bool = False,
     dry_run: bool = False,
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto",
+    checkpoint_activations: bool = False,
     architecture: Architecture = Architecture(),
     dropout: Dropout = Dropout(),
     mask: Mask = Mask(),
     contrast: Contrast = Contrast(),
     optim: Optim = Optim(),
     data: Data = Data(),
+    sampling: Sampling = Sampling(),
     watch: Watch = Watch(),
+    guard: Guard = Guard(),
+    probe: Probe = Probe(),
 ) -> Outcome:
     """Pretrain wav2vec 2.0 / XLS-R on unlabelled speech of any number of languages.
 
@@ -59,13 +67,19 @@ def pretrain(
         seed: Of all random draws.
         resume: Continue the run that stands in --out.
         dry_run: Say what would be done, and do nothing.
+        strategy: Of several processes each holds the model ("ddp") or a share of it ("fsdp"); "auto" takes "fsdp" from a
+            billion parameters on where there are several GPUs.
+        checkpoint_activations: Compute activations again in the backward pass instead of keeping them: less memory.
         architecture: Changes to the preset's size.
         dropout: Changes to the preset's regularisation.
         mask: Span masks.
         contrast: Objective.
         optim: Optimizer.
         data: Audio.
+        sampling: Balance of languages and corpora.
         watch: Evaluation and checkpoints.
+        guard: Against a collapse of the codebook.
+        probe: A linear recogniser on the features now and then.
     """
     import torch
 
@@ -81,15 +95,15 @@ def pretrain(
     speech = read_speech(train, dev, split, data)
     settings = settings_yaml(
         train=train, out=out, dev=dev, split=split, preset=preset, max_steps=max_steps, batch_seconds=batch_seconds,
-        precision=precision, device=device, compile=compile,
-        seed=seed, architecture=architecture, dropout=shape.dropout, mask=mask,
-        contrast=objective, optim=optim, data=data, watch=watch,
+        precision=precision, device=device, seed=seed, strategy=strategy, compile=compile,
+        checkpoint_activations=checkpoint_activations, architecture=architecture, dropout=shape.dropout, mask=mask,
+        contrast=objective, optim=optim, data=data, sampling=sampling, watch=watch, guard=guard, probe=probe,
     )  # fmt: skip
     torch.manual_seed(seed)
     return run_contrastive(
         new_pretraining_model(shape), speech, Card(normalise=shape.normalise, preset=preset), settings,
-        fresh=True, out=out, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device,
-        compile=compile, seed=seed,
-        resume=resume, dry_run=dry_run, dropout=shape.dropout, mask=mask, objective=objective, optim=optim, data=data,
-        watch=watch,
+        fresh=True, out=out, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device, seed=seed,
+        resume=resume, dry_run=dry_run, strategy=strategy, compile=compile, checkpoint_activations=checkpoint_activations,
+        dropout=shape.dropout, mask=mask, objective=objective, optim=optim, data=data, sampling=sampling, watch=watch,
+        guard=guard, probe=probe,
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """What the training verbs share: choosing rows, the output folder, resolved settings."""
 
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from os.path import normpath
@@ -8,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from lightning.fabric.utilities.rank_zero import rank_zero_only
 
-from speechxl.config import Watch
+from speechxl.config import Optim, Watch
 from speechxl.data.audio import AudioError, probe
 from speechxl.data.datamodule import draw_key
 from speechxl.data.manifest import Fault
@@ -18,7 +18,9 @@ from speechxl.data.sources import read_corpora
 from speechxl.errors import InputError, NothingMatched
 from speechxl.files import write_text
 from speechxl.shapes import Utterance
-from speechxl.tasks.training import CHECKPOINT, Schedule, other_shape
+from speechxl.tasks.processes import rank
+from speechxl.tasks.schedule import Schedule
+from speechxl.tasks.training import CHECKPOINT, other_shape
 
 log = logging.getLogger(__name__)
 SETTINGS = "config.yaml"
@@ -138,6 +140,19 @@ def hours_by_language(utterances: Iterable[Utterance]) -> dict[str, float]:
     return dict(sorted(hours.items(), key=lambda item: -item[1]))
 
 
+def accumulation(optim: Optim, seconds_per_batch: float, world: int) -> int:
+    """Batches of each process per optimizer step.
+
+    Args:
+        optim: With ``accumulate`` or ``target_batch_hours``, or neither.
+        seconds_per_batch: Audio of a batch on average.
+        world: Processes.
+    """
+    if optim.accumulate is not None or optim.target_batch_hours is None:
+        return optim.accumulate or 1
+    return max(1, math.ceil(optim.target_batch_hours * 3600 / (seconds_per_batch * world) - 0.01))
+
+
 def schedule(watch: Watch, max_steps: int, accumulate: int) -> Schedule:
     """Fixed shares of the run where nothing else was asked for."""
     log_every = min(watch.log_every, max_steps)
@@ -157,8 +172,8 @@ def open_run(out: Path, settings: str, model: Any, *, resume: bool) -> None:
     Raises:
         InputError: If something stands there and it is not to be continued.
     """
-    if rank_zero_only.rank > 0:  # type: ignore[attr-defined]
-        return  # the first of several processes has done it
+    if rank() > 0:
+        return  # the first of several processes does it
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: is a file, a folder was expected.")
     if out.exists() and any(out.iterdir()):

@@ -22,7 +22,7 @@ def transcribe(
     """Transcribe recordings with a fine-tuned model.
 
     Args:
-        model: Model folder, or name on the hub.
+        model: Model folder, checkpoint of fairseq (.pt, with its dict.ltr.txt beside it), or name on the hub.
         audio: Recordings, folders, patterns or manifests, in any mixture.
         out: Folder for the transcripts, one file each beside the same tree; by default they are printed.
         format: Files to write to --out, separated by commas: txt and json one for each recording, jsonl one for all.

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from speechxl.data.audio import read_audio, standardise
+from speechxl.data.audio import AudioError, read_audio, standardise
 from speechxl.data.datamodule import SpeechDataset, draw_key, ordered_batches
 from speechxl.data.manifest import read_manifest
 
@@ -57,3 +57,20 @@ def test_evaluation_sees_every_utterance_once_the_longest_first(corpus, seconds)
     durations = [data.utterances[index].duration for index in order]
     assert durations == sorted(durations, reverse=True)
     assert torch.is_tensor(data.collate([data[place] for place in batches[0]]).waveform)
+
+
+def test_no_longer_utterance_takes_the_place_of_a_damaged_one_where_there_is_another(corpus):
+    rows = sorted(read_manifest(corpus / "manifest.tsv"), key=lambda row: row.seconds)
+    damaged: set[str] = set()
+
+    def read(row):
+        if row.id in damaged:
+            raise AudioError(row.id)
+        return np.zeros(row.path.stat().st_size // 2, dtype=np.float32)
+
+    speech = SpeechDataset(rows, ["quy", "swh"], normalise=False, seed=1, read=read)
+    damaged |= {rows[3].id, rows[0].id}
+    assert speech[0, 3][0] == rows[1]
+    damaged |= {row.id for row in rows[:4]}
+    assert speech[0, 3][0] == rows[4]
+    assert speech.collate([speech[0, 5]]).damaged == [row.id for row in (rows[3], rows[0], rows[3], *rows[:3])]

@@ -2,7 +2,7 @@ import jiwer
 import numpy as np
 import pytest
 
-from speechxl.evaluation.metrics import Errors, count_errors
+from speechxl.evaluation.metrics import Errors, count_errors, interval_of_difference
 
 
 def test_hand_cases():
@@ -49,3 +49,37 @@ def test_the_interval_covers_the_rate_and_shrinks_with_more_utterances():
 def test_intervals_are_the_same_each_time():
     errors = count_errors(["abc", "bcd"], ["abd", "bcd"], "char")
     assert errors.interval() == errors.interval()
+
+
+def substitutions(edits, length=20):
+    zero = np.zeros(len(edits), int)
+    return Errors(np.asarray(edits), zero, zero, np.full(len(edits), length))
+
+
+def test_the_interval_of_a_difference_is_that_of_pairs():
+    rng = np.random.default_rng(0)
+    hard = rng.integers(0, 15, 200)  # what makes an utterance hard for both is far more than what sets them apart
+    better, worse = substitutions(hard), substitutions(hard + rng.integers(0, 3, 200))
+    low, high = interval_of_difference(worse, better)
+    assert 0 < low < worse.rate - better.rate < high
+    own_low, own_high = better.interval()
+    assert high - low < (own_high - own_low) / 4
+    deviation = (worse.total - better.total).std() / 20 / np.sqrt(200)
+    assert high - low == pytest.approx(2 * 1.96 * deviation, rel=0.2)
+
+
+def test_a_difference_changes_its_sign_with_its_order_and_is_nothing_between_equals():
+    few, many = substitutions([1, 0, 3]), substitutions([2, 2, 2])
+    low, high = interval_of_difference(few, many)
+    assert interval_of_difference(many, few) == pytest.approx((-high, -low))
+    assert interval_of_difference(few, few) == (0, 0)
+
+
+def test_two_recognitions_together_have_the_mean_of_their_rates():
+    few, many = substitutions([1, 0, 3]), substitutions([2, 2, 2])
+    assert (few + many).rate == pytest.approx((few.rate + many.rate) / 2)
+
+
+def test_differences_between_other_utterances_are_refused():
+    with pytest.raises(ValueError, match="same references"):
+        interval_of_difference(substitutions([1, 2]), substitutions([1, 2], length=10))

@@ -99,3 +99,22 @@ def test_an_encoder_with_a_convolutional_adapter_is_refused():
     )
     with pytest.raises(InputError, match="add_adapter=True"):
         Encoder(Wav2Vec2Model(config))
+
+
+def test_activations_that_are_computed_again_give_the_same_gradients(norm, stable):
+    _, own = models(norm, stable)
+    own.train()
+    waveform, calls = torch.randn(2, 16_000), []
+    own.encoder.layers[0].register_forward_pre_hook(lambda *_: calls.append(1))
+    results = []
+    for own.checkpoint_activations in (False, True):
+        torch.manual_seed(1)
+        own.zero_grad()
+        loss = own(waveform, skip={1}).features.sin().sum()
+        loss.backward()
+        results.append([loss.detach(), *(p.grad.clone() for p in own.parameters() if p.grad is not None)])
+        calls.append(0)
+    assert calls == [1, 0, 1, 1, 0]
+    assert not torch.equal(results[0][0], own.eval()(waveform, skip={1}).features.sin().sum())
+    for kept, again in zip(*results, strict=True):
+        assert torch.equal(kept, again)

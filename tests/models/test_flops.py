@@ -37,7 +37,7 @@ def test_the_polynomial_is_what_torch_counts(dropout):
     preset = resolve("tiny", Architecture(conv_channels=64, layers=3, width=96, ffn=128, heads=2), dropout)
     task = Pretraining(
         new_pretraining_model(preset), mask=Mask(), objective=settle(Contrast(), preset, gumbel_start=2.0),
-        seed=1, lr=1e-3, schedule=lambda step: 1.0, weight_decay=0.0,
+        hours={"swh": 1.0}, seed=1, lr=1e-3, schedule=lambda step: 1.0, weight_decay=0.0,
     ).train()  # fmt: skip
     task.__dict__["_trainer"] = SimpleNamespace(global_step=0, training=True)
     linear, square = flops_per_second(configuration(preset))

@@ -8,20 +8,22 @@ import torch
 from transformers import Wav2Vec2ForPreTraining
 from transformers.models.wav2vec2.modeling_wav2vec2 import _compute_mask_indices, _sample_negative_indices
 
-from speechxl.config import PRESETS, Contrast, Mask, settle
+from speechxl.config import PRESETS, Contrast, Mask, resolve, settle
 from speechxl.models.weights import configuration, with_encoder
-from speechxl.shapes import Batch
+from speechxl.shapes import Batch, Encoded
 from speechxl.tasks import pretraining
+from speechxl.tasks.collapse import collapse_sign
 from speechxl.tasks.pretraining import Pretraining
-from tests.conftest import small_preset
+from tests.conftest import NO_DROPOUT, SMALL, small_preset
 
 
-def task_for(model, preset="xls-r-300m", **contrast):
+def task_for(model, preset="xls-r-300m", hours=None, **contrast):
     objective = settle(Contrast(**contrast), PRESETS[preset], gumbel_start=2.0)
     task = Pretraining(
         model,
         mask=Mask(),
         objective=objective,
+        hours=hours or {"swh": 1.0},
         seed=1,
         lr=1e-3,
         schedule=lambda step: 1.0,
@@ -147,19 +149,81 @@ def test_the_gradient_into_the_extractor_is_scaled():
         torch.testing.assert_close(part, 0.1 * whole, rtol=1e-3, atol=1e-4)
 
 
-def test_a_collapsed_codebook_shows_low_loss_perfect_accuracy_and_a_perplexity_of_one():
-    model = with_encoder(Wav2Vec2ForPreTraining(configuration(small_preset())))
-    torch.nn.init.zeros_(model.quantizer.weight_proj.weight)
-    model.quantizer.weight_proj.bias.data[::64] = 50.0
-    measures = task_for(model).eval().loss(batch_of(torch.randn(2, 16_000))).measures
-    assert measures["contrastive"][0] == 0
-    assert measures["accuracy"][0] == measures["accuracy"][1]
-    assert measures["code_perplexity"][0].item() == pytest.approx(1.0, abs=1e-3)
+def means(measures):
+    return {name: float(total) / float(weight) for name, (total, weight) in measures.items()}
 
 
-def test_random_weights_are_near_the_logarithm_of_the_number_of_candidates():
+def published(preset):
+    """A model whose quantizer and heads have the published sizes, on a small encoder."""
     torch.manual_seed(0)
-    model = with_encoder(Wav2Vec2ForPreTraining(configuration(small_preset("xls-r-300m"))))
-    loss = task_for(model).train().loss(batch_of(torch.randn(4, 48_000)))
-    total, count = loss.measures["contrastive"]
-    assert (total / count).item() == pytest.approx(np.log(101), abs=0.4)
+    shape = resolve(preset, replace(SMALL, conv_channels=512), NO_DROPOUT)
+    return with_encoder(Wav2Vec2ForPreTraining(configuration(replace(shape, feature_dropout=0.0))))
+
+
+def test_a_collapsed_codebook_shows_low_loss_perfect_accuracy_and_a_perplexity_of_one():
+    model = published("xls-r-300m")
+    torch.nn.init.zeros_(model.quantizer.weight_proj.weight)
+    model.quantizer.weight_proj.bias.data[::320] = 50.0
+    loss = task_for(model).eval().loss(batch_of(torch.randn(2, 16_000)))
+    values = means(loss.measures)
+    assert values["contrastive"] == 0
+    assert values["accuracy"] == values["tied_distractors"] == 1
+    assert values["code_perplexity_1"] == pytest.approx(1, abs=1e-3)
+    assert values["code_perplexity_2"] == pytest.approx(1, abs=1e-3)
+    assert (loss.total / loss.count).item() == pytest.approx(0.1 * 0.9969, abs=1e-5)  # the diversity loss alone
+    for signs in ({"code_perplexity_2"}, {"tied_distractors"}, {"contrastive", "accuracy"}):
+        assert collapse_sign({name: values[name] for name in signs}, 320)
+
+
+def test_uniform_codes_have_no_diversity_loss():
+    model = published("xls-r-300m")
+    torch.nn.init.zeros_(model.quantizer.weight_proj.weight)
+    loss = task_for(model).train().loss(batch_of(torch.randn(2, 160_000)))
+    values = means(loss.measures)
+    assert 2 * values["probability_perplexity"] == pytest.approx(640, abs=0.1)
+    assert (loss.total / loss.count).item() == pytest.approx(values["contrastive"], abs=1e-4)
+    assert not collapse_sign(values, 320)
+
+
+@pytest.mark.parametrize(("preset", "nats", "accuracy"), [("w2v2-base", 4.66, 0.014), ("xls-r-300m", 4.63, 0.009)])
+def test_a_published_initialisation_begins_where_a_simulation_of_it_does(preset, nats, accuracy):
+    """400 masked frames of independent features, K = 100: near ln 101 = 4.615 nats and 1 / 101."""
+    task = task_for(published(preset), preset).train()
+    frames = torch.full((16,), 815)
+    mask = torch.zeros(16, 815, dtype=torch.bool)
+    mask[:, ::2] = True
+    normed = torch.nn.functional.layer_norm(torch.randn(16, 815, 512), (512,))
+    encoded = Encoded(torch.randn(16, 815, 32), None, normed, normed)
+    values = means(task.compare(encoded, mask, frames, batch_of(torch.zeros(16, 261_000))).measures)
+    assert values["contrastive"] == pytest.approx(nats, abs=0.04)
+    assert values["accuracy"] == pytest.approx(accuracy, abs=0.006)
+    assert values["code_perplexity_1"] > 300
+    assert not collapse_sign(values, 320)
+
+
+def test_each_language_is_measured():
+    torch.manual_seed(0)
+    model = with_encoder(Wav2Vec2ForPreTraining(configuration(small_preset())))
+    task = task_for(model, hours={"quy": 0.5, "swh": 2.0, "yor": 1.0}).train()
+    batch = batch_of(torch.randn(4, 32_000), torch.tensor([32_000, 32_000, 16_000, 32_000]))
+    batch.languages = torch.tensor([1, 0, 1, 1])
+    loss = task.loss(batch)
+    task.note(batch, loss)
+    task.note(batch, loss)
+    read = task.languages.read()
+    assert read.keys() == {"quy", "swh"}
+    assert read["quy"]["loss"] == pytest.approx((loss.rows[1, 0] / loss.rows[1, 2]).item(), rel=1e-6)
+    assert read["swh"]["accuracy"] == pytest.approx(
+        (loss.rows[[0, 2, 3], 1].sum() / loss.rows[[0, 2, 3], 2].sum()).item()
+    )
+    assert read["swh"]["hours"] == pytest.approx(10 / 3600)
+    assert read["swh"]["epochs"] == pytest.approx(10 / 3600 / 2)
+    codes = [loss.codes[row][loss.valid[row]] for row in (0, 2, 3)]
+    for book in range(2):
+        used = torch.bincount(torch.cat(codes)[:, book], minlength=64).float()
+        assert read["swh"][f"used_{book + 1}"] == (used > 0).sum()
+        shares = used / used.sum()
+        entropy = -(shares * shares.clamp(min=1e-12).log()).sum()
+        assert read["swh"][f"perplexity_{book + 1}"] == pytest.approx(entropy.exp().item(), rel=1e-3)
+    task.note(batch, loss)
+    assert task.languages.read()["quy"]["hours"] == pytest.approx(6 / 3600)

@@ -31,7 +31,7 @@ def task_of(preset, noise=NOISY, device="cpu"):
             module.register_parameter(name, torch.nn.Parameter(parameter.to(device)))
     task = Pretraining(
         model, mask=Mask(), objective=settle(Contrast(), shape, gumbel_start=2.0),
-        seed=1, lr=1e-3, schedule=lambda step: 1.0, weight_decay=0.01, clip=1.0,
+        hours={"swh": 1.0}, seed=1, lr=1e-3, schedule=lambda step: 1.0, weight_decay=0.01, clip=1.0,
     ).train()  # fmt: skip
     task.__dict__["_trainer"] = SimpleNamespace(global_step=0, training=True, world_size=1, accumulate_grad_batches=1)
     return task

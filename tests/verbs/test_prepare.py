@@ -5,6 +5,7 @@ import pytest
 
 from speechxl.cli import main
 from speechxl.data.manifest import read_manifest
+from speechxl.data.shards import read_index
 from speechxl.errors import InputError
 from speechxl.verbs.prepare import prepare
 
@@ -80,3 +81,42 @@ def test_an_existing_manifest_is_kept_unless_told_otherwise(recordings, tmp_path
         prepare("folder", recordings, tmp_path / "m.tsv", language="quy")
     prepare("folder", recordings, tmp_path / "m.tsv", language="quy", overwrite=True)
     assert len(read_manifest(tmp_path / "m.tsv")) == 3
+
+
+def test_a_manifest_becomes_shards_and_what_is_damaged_is_reported(corpus, tmp_path, capsys):
+    (corpus / "u03.wav").write_bytes(b"no")
+    arguments = ["prepare", "shards", str(corpus), str(tmp_path / "s"), "--corpus", "radio", "--threads", "2", "--json"]
+    assert main(arguments) == 4
+    document = json.loads(capsys.readouterr().out)
+    index = read_index(tmp_path / "s")
+    assert document["utterances"] == sum(shard.utterances for shard in index) == 13
+    assert document["hours"] == pytest.approx(sum(shard.hours for shard in index))
+    assert (document["files"], document["dropped"]) == (len(index), 1) == (4, 1)
+    assert "u03.wav: not audio" in (tmp_path / "s" / "shards.dropped.tsv").read_text()
+    assert main(arguments) == 2
+    assert "quy/radio, swh/radio stands there already" in capsys.readouterr().err
+
+
+def test_shards_are_named_after_the_folder_and_take_what_the_manifest_does_not_say(recordings, tmp_path):
+    prepare("folder", recordings, tmp_path / "data [1]" / "m.tsv")
+    prepare("shards", tmp_path / "data [1]" / "m.tsv", tmp_path / "s", language="quy", split="train", shard_seconds=1.0)
+    index = read_index(tmp_path / "s")
+    assert {(shard.language, shard.corpus, shard.split) for shard in index} == {("quy", "data_1_", "train")}
+    assert len(index) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        ("shards", {"shard_seconds": 0.0}, "--shard_seconds must be a positive number of seconds, got 0"),
+        ("shards", {"threads": 0}, "--threads must be at least 1, got 0"),
+        ("shards", {"corpus": "a/b"}, "corpus 'a/b' cannot name a file"),
+        ("folder", {"corpus": "a"}, "'folder' writes a manifest"),
+    ],
+)
+def test_wrong_settings_of_shards_are_explained(corpus, tmp_path, kind, options, message):
+    with pytest.raises(InputError, match=message):
+        prepare(kind, corpus, tmp_path / "s", **options)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file: is a file, a folder for the shards was expected"):
+        prepare("shards", corpus, tmp_path / "file")
