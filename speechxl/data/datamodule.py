@@ -190,9 +190,9 @@ class EndlessData(lightning.LightningDataModule):
             return batch
         self._damaged_train.update(batch.damaged)
         if len(self._damaged_train) > self.max_damaged * self.utterances:
-            named = ", ".join(sorted(self._damaged_train)[:5])
+            count, named = len(self._damaged_train), ", ".join(sorted(self._damaged_train)[:5])
             raise InputError(
-                f"{len(self._damaged_train)} of {self.utterances} training utterances cannot be decoded ({named}, ...), which is more "
+                f"{count} of {self.utterances} training utterances cannot be decoded ({named}, ...), which is more "
                 f"than --data.max_damaged {self.max_damaged:g}; speechxl validate says what is wrong with each, and --fix "
                 "writes a manifest of the others."
             )

@@ -150,17 +150,20 @@ class Measures(Callback):
         """Rows of each language; on dev every process sees all utterances."""
         if not prefix:
             meter.gather(task.sum_over_processes, keep=trainer.is_global_zero)
-        measures = meter.read()
-        skipped = ("hours", "epochs") if prefix else ()
+        measures = {
+            language: {
+                prefix + name: value for name, value in row.items() if not prefix or name not in ("hours", "epochs")
+            }
+            for language, row in meter.read().items()
+        }
         if trainer.is_global_zero:
             self.languages.add(
-                (trainer.global_step, language, prefix + name, f"{value:.7g}")
-                for language, values in measures.items()
-                for name, value in values.items()
-                if name not in skipped
+                (trainer.global_step, language, name, f"{value:.7g}")
+                for language, row in measures.items()
+                for name, value in row.items()
             )
         if trainer.logger is not None:
-            flat = {f"{prefix}{name}/{language}": v for language, row in measures.items() for name, v in row.items()}
+            flat = {f"{name}/{language}": value for language, row in measures.items() for name, value in row.items()}
             trainer.logger.log_metrics(flat, trainer.global_step)
 
 

@@ -115,13 +115,14 @@ def finetune(
         network = new_ctc_model(resolve(preset, architecture, dropout), corpus.vocabulary)
     else:
         network = load_encoder_for_ctc(str(model), corpus.vocabulary, dropout)
-    accumulate = accumulation(optim, batch_seconds, world_size(device))
+    world = world_size(device)
+    accumulate = accumulation(optim, batch_seconds, world)
     document = corpus.document | {
         "schema": 1,
         "out": str(out),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "max_steps": max_steps,
-        "epochs": max_steps * accumulate * batch_seconds / seconds(corpus.train),
+        "epochs": max_steps * accumulate * world * batch_seconds / seconds(corpus.train),
     }
     plan = schedule(watch, max_steps, accumulate)
     if dry_run:

@@ -29,6 +29,13 @@ def change(corpus, **fields):
     )
 
 
+def test_several_processes_hear_more_epochs(corpus, tmp_path, monkeypatch):
+    alone = scratch(corpus, tmp_path / "m", dry_run=True).document["epochs"]
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    assert scratch(corpus, tmp_path / "m", dry_run=True).document["epochs"] == pytest.approx(2 * alone)
+
+
 def test_the_vocabulary_is_that_of_the_training_text_only(corpus, tmp_path, caplog):
     change(corpus, text=lambda row: row.text + (" ñ" if row.split == "dev" else ""))
     scratch(corpus, tmp_path / "m")
