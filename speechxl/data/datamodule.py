@@ -251,7 +251,7 @@ class SpeechData(EndlessData):
         super().__init__(len(train), dev, batch_seconds, workers, max_damaged)
         self.train, self.curriculum, self.quadratic = train, curriculum, quadratic
         self.corpus = _corpus(train, shares)
-        self._start, self._first = Place(), 0
+        self._start, self._trained = Place(), 0
         self._sampler: EpochBatches | None = None
 
     @property
@@ -260,15 +260,14 @@ class SpeechData(EndlessData):
         batches = EpochBatches(self.corpus, self.batch_seconds, self.train.seed, quadratic=self.quadratic).epoch(0)
         return float(np.mean([self.corpus.durations[batch[:, 1]].sum() for batch in batches]))
 
-    @property
-    def _batches(self) -> int:
-        """Batches of this rank that were trained on."""
-        trainer: Any = self.trainer
-        return trainer.global_step * trainer.accumulate_grad_batches
+    def note(self, batch: Batch) -> None:
+        """Counts the batches that were trained on."""
+        del batch
+        self._trained += 1
 
     def state_dict(self) -> dict[str, Any]:
         """Where the run stands."""
-        return {} if self._sampler is None else asdict(self._sampler.place(self._batches - self._first))
+        return {} if self._sampler is None else asdict(self._sampler.place(self._trained))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Where to go on."""
@@ -277,7 +276,7 @@ class SpeechData(EndlessData):
     def train_dataloader(self) -> DataLoader:
         """Endless batches."""
         trainer: Any = self.trainer
-        self._first = self._batches
+        self._trained = 0
         self._sampler = EpochBatches(
             self.corpus,
             self.batch_seconds,

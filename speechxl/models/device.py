@@ -20,11 +20,11 @@ def choose_device(name: str) -> str:
     return name
 
 
-def matmul_rate(device: str, precision: str, size: int = 8192, repeats: int = 5) -> float:
+def matmul_rate(device: torch.device, precision: str, size: int = 8192, repeats: int = 5) -> float:
     """Operations per second of a matrix product on ``device``, measured now.
 
     Args:
-        device: ``"cpu"`` or ``"cuda"``.
+        device: A CPU or one GPU.
         precision: ``"32"`` or ``"bf16"``.
         size: Rows and columns.
         repeats: Products that are timed.
@@ -41,9 +41,9 @@ def matmul_rate(device: str, precision: str, size: int = 8192, repeats: int = 5)
     return 2 * size**3 * repeats / (time.perf_counter() - begun)
 
 
-def _finish(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def plain_cpu(device: torch.device) -> bool:

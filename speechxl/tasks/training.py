@@ -25,7 +25,7 @@ from speechxl.errors import InputError, Interrupted, RunFailed
 from speechxl.files import replace_file
 from speechxl.heap import keep_heap
 from speechxl.models.compiling import compiled_layers
-from speechxl.models.device import choose_device, matmul_rate
+from speechxl.models.device import choose_device
 from speechxl.shapes import Batch
 from speechxl.tasks.base import Task
 from speechxl.tasks.collapse import Collapsed, CollapseGuard
@@ -97,14 +97,13 @@ def fit(
         return
     device = choose_device(device)
     acts = guard is not None and guard.collapse != "warn"
-    peak = matmul_rate(device, precision) if device == "cuda" else None
     run = partial(_run, task, data, out, schedule, precision, device, strategy, timeout)
     while True:
         watch = CollapseGuard(task.codes, guard.patience if acts else sys.maxsize) if guard is not None else None
         callbacks: list[Callback] = [
             *([] if keep is None else [_Best(keep)]),
             *([] if probe is None else [probe]),
-            Measures(out, schedule, data, watch, peak),
+            Measures(out, schedule, data, watch, precision),
             _Checkpoints(checkpoint, schedule, watch if acts else None),
             *([] if ema is None else [Average(ema)]),
         ]

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from speechxl.data.datamodule import EndlessData
 from speechxl.errors import InputError
 from speechxl.files import write_text
+from speechxl.models.device import matmul_rate
 from speechxl.shapes import SAMPLE_RATE
 from speechxl.tasks.collapse import Collapsed, CollapseGuard
 from speechxl.tasks.processes import rank
@@ -34,15 +35,15 @@ class Measures(Callback):
         schedule: When a row is due.
         data: For the time that was waited for it.
         guard: Looks for a collapse; None where there is no codebook.
-        peak_flops: Operations per second that the device reaches; None where the utilisation is not measured.
+        precision: ``"32"`` or ``"bf16"``, in which a GPU's rate is measured.
     """
 
     def __init__(
-        self, out: Path, schedule: Schedule, data: EndlessData, guard: CollapseGuard | None, peak_flops: float | None
+        self, out: Path, schedule: Schedule, data: EndlessData, guard: CollapseGuard | None, precision: str
     ) -> None:
         self.table = _Table(out / METRICS, ("step", "measure", "value"))
         self.languages = _Table(out / LANGUAGES, ("step", "language", "measure", "value"))
-        self.schedule, self.data, self.guard, self.peak_flops = schedule, data, guard, peak_flops
+        self.schedule, self.data, self.guard, self.precision = schedule, data, guard, precision
         self.progress = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeRemainingColumn(),
             console=Console(stderr=True), disable=not sys.stderr.isatty() or rank() > 0, transient=True,
@@ -50,13 +51,15 @@ class Measures(Callback):
         self.bar = self.progress.add_task("", total=schedule.max_steps)
         self.begun = self.spoken = self.logged = time.monotonic()
         self.samples = self.first = self.heard = 0
-        self.flops = self.waited = 0.0
+        self.flops = self.waited = self.peak = 0.0
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         if trainer.is_global_zero:
             self.table.open(trainer.global_step)
             if hasattr(pl_module, "languages"):
                 self.languages.open(trainer.global_step)
+        if pl_module.device.type == "cuda":
+            self.peak = matmul_rate(pl_module.device, self.precision)
         self.begun = self.spoken = self.logged = time.monotonic()
         self.first, self.waited = trainer.global_step, self.data.waited
         self.heard = self.samples = pl_module.audio_samples
@@ -85,8 +88,8 @@ class Measures(Callback):
         world = trainer.world_size
         values["audio_seconds_per_second"] = (task.audio_samples - self.samples) * world / SAMPLE_RATE / passed
         values["data_wait"] = (self.data.waited - self.waited) / passed
-        if self.peak_flops:
-            values["model_flop_utilisation"] = (task.flops - self.flops) / passed / self.peak_flops
+        if self.peak:
+            values["model_flop_utilisation"] = (task.flops - self.flops) / passed / self.peak
         heard = (task.audio_samples - self.heard) * world / SAMPLE_RATE
         self.logged, self.samples, self.waited, self.flops = now, task.audio_samples, self.data.waited, task.flops
         self._write(trainer, values)

@@ -89,6 +89,7 @@ def adapt(
         probe: A linear recogniser on the features now and then.
     """
     import logging
+    from dataclasses import replace
 
     import torch
 
@@ -99,7 +100,7 @@ def adapt(
     log = logging.getLogger(__name__)
     torch.manual_seed(seed)
     source, fresh = load_pretraining_model(model, dropout, reinit_quantizer=reinit_quantizer)
-    card, form = read_card(model), source.config
+    card, form = replace(read_card(model), units=None, column=None, vocabulary=None), source.config
     if form.feat_extract_norm == "layer" and not card.normalise:
         log.warning(
             "%s: says that waveforms are not normalised, though models with layer norm in the extractor are trained on "

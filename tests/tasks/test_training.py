@@ -173,6 +173,17 @@ def test_a_finished_run_can_be_continued_to_more_steps(corpus, tmp_path):
     assert AtomicCheckpointIO().load_checkpoint(tmp_path / "run" / CHECKPOINT)["global_step"] == 6
 
 
+def test_a_run_goes_on_where_it_stood_in_its_data_with_another_accumulation(corpus, tmp_path):
+    def heard():
+        place = AtomicCheckpointIO().load_checkpoint(tmp_path / "run" / CHECKPOINT)["SpeechData"]
+        return place["before"] + place["batches"]
+
+    run_pretraining(corpus, tmp_path / "run", max_steps=4)
+    assert heard() == 4
+    run_pretraining(corpus, tmp_path / "run", max_steps=6, resume=True, optim=Optim(accumulate=3))
+    assert heard() == 4 + 2 * 3
+
+
 def test_a_run_goes_on_with_the_learning_rate_that_it_is_given_now(corpus, tmp_path, monkeypatch):
     run_pretraining(corpus, tmp_path / "run", max_steps=4, optim=Optim(lr=1e-3, warmup=0.0))
     run_pretraining(corpus, tmp_path / "run", max_steps=8, resume=True, optim=Optim(lr=1e-5, warmup=0.0))

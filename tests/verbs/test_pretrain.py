@@ -127,6 +127,7 @@ def test_a_fine_tuned_folder_is_refused(corpus, tmp_path, ctc_folder):
     with pytest.raises(InputError, match="--reinit_quantizer true"):
         adapt(str(ctc_folder), train=[corpus], out=tmp_path / "m", **QUICK)
     adapt(str(ctc_folder), train=[corpus], out=tmp_path / "m", reinit_quantizer=True, **QUICK)
+    assert read_card(str(tmp_path / "m")).vocabulary is None
 
 
 def test_short_utterances_are_left_out_and_none_left_is_an_error(corpus, tmp_path, caplog):
