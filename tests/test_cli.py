@@ -79,6 +79,10 @@ def test_every_argument_is_documented_and_every_group_documents_its_fields(verb)
         (["pretrain", "--train", "x", "--out", "y", "--max_steps", "1.5"], "max_steps is '1.5', expected int."),
         (["pretrain", "--train", "x", "--out", "y", "--optim.lr=-1"], "lr must be positive, got -1.0."),
         (["pretrain", "--train", "x", "--out", "y", "--preset", "huge"], "preset"),
+        (
+            ["pretrain", "--train", "x", "--out", "y", "--guard", "off"],
+            "--guard stands for a group of settings and takes a YAML file of them; for one, --guard.NAME VALUE.",
+        ),
         (["finetune", "--train", "x", "--out", "y"], "Name either a MODEL to start from"),
         (["finetune", "nowhere/at/all", "--train", "x", "--out", "y"], "nowhere/at/all: there is no such model folder"),
         (["validate", "nope.tsv"], "nope.tsv: there is no such manifest"),
