@@ -175,9 +175,9 @@ class EndlessData(lightning.LightningDataModule):
         del dataloader_idx
         self.damaged.update(batch.damaged)
         if len(self.damaged) > self.max_damaged * self.utterances:
-            named = ", ".join(sorted(self.damaged)[:5])
+            named = ", ".join(sorted(self.damaged)[:5]) + (", ..." if len(self.damaged) > 5 else "")
             raise InputError(
-                f"{len(self.damaged)} of {self.utterances} training utterances cannot be decoded ({named}, ...), which is more "
+                f"{len(self.damaged)} of {self.utterances} training utterances cannot be decoded ({named}), which is more "
                 f"than --data.max_damaged {self.max_damaged:g}; speechxl validate says what is wrong with each, and --fix "
                 "writes a manifest of the others."
             )
