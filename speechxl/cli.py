@@ -194,6 +194,10 @@ def _one_line(message: str) -> str:
     expected = re.findall(r"Expected an? (.+?)(?:\. Got value.*)?$", message, re.MULTILINE)
     if key and "does not support item assignment" in message:
         return f"{key[1].split()[0]} takes a list, in YAML: {key[1].split()[0]}: [corpus/manifest.tsv]"
+    if key and "Unable to load config" in message:
+        return (
+            f"--{key[1]} stands for a group of settings and takes a YAML file of them; for one, --{key[1]}.NAME VALUE."
+        )
     if message.startswith("Unexpected config:"):
         return f"--config: a mapping of settings was expected, found {message.partition(':')[2].strip() or 'nothing'}."
     if key and value and expected:

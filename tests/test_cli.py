@@ -87,6 +87,10 @@ def test_every_argument_is_documented_and_every_group_documents_its_fields(verb)
             "temperature must be positive, got",
         ),
         (["pretrain", "--train", "x", "--out", "y", "--preset", "huge"], "preset"),
+        (
+            ["pretrain", "--train", "x", "--out", "y", "--guard", "off"],
+            "--guard stands for a group of settings and takes a YAML file of them; for one, --guard.NAME VALUE.",
+        ),
         (["finetune", "--train", "x", "--out", "y"], "Name either a MODEL to start from"),
         (["finetune", "nowhere/at/all", "--train", "x", "--out", "y"], "nowhere/at/all: there is no such model folder"),
         (["validate", "nope.tsv"], "nope.tsv: there is no such manifest"),

@@ -191,8 +191,9 @@ class EndlessData(lightning.LightningDataModule):
         self._damaged_train.update(batch.damaged)
         if len(self._damaged_train) > self.max_damaged * self.utterances:
             count, named = len(self._damaged_train), ", ".join(sorted(self._damaged_train)[:5])
+            named += ", ..." if count > 5 else ""
             raise InputError(
-                f"{count} of {self.utterances} training utterances cannot be decoded ({named}, ...), which is more "
+                f"{count} of {self.utterances} training utterances cannot be decoded ({named}), which is more "
                 f"than --data.max_damaged {self.max_damaged:g}; speechxl validate says what is wrong with each, and --fix "
                 "writes a manifest of the others."
             )

@@ -22,7 +22,7 @@ import pyarrow
 import pyarrow.parquet
 import soundfile
 
-from speechxl.data.audio import AudioError, probe, read_utterance
+from speechxl.data.audio import AudioError, probe, read_audio
 from speechxl.data.manifest import Fault
 from speechxl.errors import InputError
 from speechxl.files import replace_file, write_text
@@ -268,7 +268,7 @@ def _rows(rows: Sequence[Utterance], pool: ThreadPoolExecutor, threads: int) -> 
 
 def _row(utterance: Utterance) -> dict[str, Any] | Fault:
     try:
-        samples = read_utterance(utterance)
+        samples = read_audio(utterance.path, utterance.start, utterance.duration)
     except AudioError as error:
         return Fault(str(utterance), str(error))
     known = {column: getattr(utterance, column, "") for column in COLUMNS}

@@ -18,6 +18,7 @@ from speechxl.decoding.greedy import greedy
 from speechxl.evaluation.metrics import count_errors
 from speechxl.objectives.ctc import ctc_loss
 from speechxl.shapes import Targets
+from speechxl.tasks.watching import Measures
 from speechxl.text import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -66,8 +67,9 @@ class LinearProbe(Callback):
         measures = task.with_weights(
             lambda: probe(task.model.wav2vec2, self.train, self.test, self.vocabulary, self.layer, self.batch_seconds)
         )
-        for name, value in measures.items():
-            task.meter.add(name, torch.tensor(value))
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, Measures):
+                callback.write(trainer, measures)
         text = ", ".join(f"{name} {value:.3f}" for name, value in measures.items())
         log.info("step %d: %s", trainer.global_step, text)
 

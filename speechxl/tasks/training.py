@@ -102,8 +102,8 @@ def fit(
         watch = CollapseGuard(task.codes, guard.patience if acts else sys.maxsize) if guard is not None else None
         callbacks: list[Callback] = [
             *([] if keep is None else [_Best(keep)]),
-            *([] if probe is None else [probe]),
             Measures(out, schedule, data, watch, precision),
+            *([] if probe is None else [probe]),
             _Checkpoints(checkpoint, schedule, watch if acts else None),
             *([] if ema is None else [Average(ema)]),
         ]
@@ -279,13 +279,21 @@ class _Checkpoints(Callback):
         del pl_module, batch
         if batch_idx % self.schedule.accumulate:
             return
-        doubtful = self.guard is not None and self.guard.suspicious
         if self._is_asked(trainer):
-            if not doubtful:
+            if not self._doubtful:
                 self._save(trainer)
             raise Interrupted(f"saved at step {self.saved} of {self.schedule.max_steps}; continue with --resume")
-        if trainer.global_step % self.schedule.save_every == 0 and trainer.global_step > self.saved and not doubtful:
+        if (
+            trainer.global_step % self.schedule.save_every == 0
+            and trainer.global_step > self.saved
+            and not self._doubtful
+        ):
             self._save(trainer)
+
+    @property
+    def _doubtful(self) -> bool:
+        """Whether the codebook may be collapsing."""
+        return self.guard is not None and self.guard.suspicious
 
     def _is_asked(self, trainer: lightning.Trainer) -> bool:
         """Whether to end; several processes agree on it, at the steps at which they log."""
@@ -305,7 +313,7 @@ class _Checkpoints(Callback):
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         del pl_module
-        if trainer.global_step > self.saved:
+        if trainer.global_step > self.saved and not self._doubtful:
             self._save(trainer)
 
     def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:

@@ -92,7 +92,7 @@ class Measures(Callback):
             values["model_flop_utilisation"] = (task.flops - self.flops) / passed / self.peak
         heard = (task.audio_samples - self.heard) * world / SAMPLE_RATE
         self.logged, self.samples, self.waited, self.flops = now, task.audio_samples, self.data.waited, task.flops
-        self._write(trainer, values)
+        self.write(trainer, values)
         self._look_for_faults(step, task)
         self._look_for_collapse(step, values)
         rate = heard / (now - self.begun)
@@ -128,8 +128,16 @@ class Measures(Callback):
         if self.guard.sure:
             raise Collapsed(f"The codebook has collapsed at step {step}: {sign}.")
 
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        del pl_module
+        if self.guard is not None and self.guard.suspicious:
+            log.warning(
+                "step %d: the run ends with a codebook that seems to have collapsed, its model is likely to be worthless",
+                trainer.global_step,
+            )  # fmt: skip
+
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
-        self._write(trainer, {f"dev_{name}": value for name, value in pl_module.dev_meter.read().items()})
+        self.write(trainer, {f"dev_{name}": value for name, value in pl_module.dev_meter.read().items()})
         if hasattr(pl_module, "dev_languages"):
             self._write_languages(trainer, pl_module, pl_module.dev_languages, "dev_")
 
@@ -143,7 +151,8 @@ class Measures(Callback):
         del trainer, pl_module, exception
         self.progress.stop()
 
-    def _write(self, trainer: lightning.Trainer, values: dict[str, float]) -> None:
+    def write(self, trainer: lightning.Trainer, values: dict[str, float]) -> None:
+        """Adds measures of this step to ``metrics.csv`` and to TensorBoard."""
         if trainer.is_global_zero:
             self.table.add((trainer.global_step, name, f"{value:.7g}") for name, value in values.items())
         if trainer.logger is not None:

@@ -129,7 +129,13 @@ def read_speech(
     every = max(1, round(seconds(watched) / _DEV_SECONDS))
     earlier: list[Utterance] = []
     if replay:
-        earlier, most = usable(without(Corpora.read(replay).choose(None, "train"), [*rows, *watched]))
+        others = without(Corpora.read(replay).choose(None, "train"), [*rows, *watched])
+        if not others:
+            raise InputError(
+                f"--replay {' '.join(map(str, replay))}: nothing is left, all of it is heard or watched already; name the "
+                "corpora that the model was trained on before, or leave it out."
+            )
+        earlier, most = usable(others)
         earlier = [replace(row, id=f"replay/{row.id}") for row in within(earlier, data.min_seconds or 0, None)]
         more = [*more, *most]
     replayed = frozenset(group_hours(earlier))
@@ -144,15 +150,17 @@ def read_speech(
 
 
 def make_probe(
-    speech: Speech | StreamedSpeech, probe: Probe, make: Any, accumulate: int, batch_seconds: float
+    speech: Speech | StreamedSpeech, probe: Probe, make: Any, accumulate: int, batch_seconds: float, depth: int
 ) -> LinearProbe | None:
     """A probe on a fixed slice of the labelled dev rows; None where none is asked for.
 
     Raises:
-        InputError: If no dev row is labelled, or they are too few.
+        InputError: If no dev row is labelled, or they are too few, or the layer is not there.
     """
     if probe.every is None:
         return None
+    if probe.layer is not None and probe.layer > depth:
+        raise InputError(f"--probe.layer must be one of the model's {depth} layers, got {probe.layer}.")
     written, spoken = ([row for row in speech.probed if getattr(row, column)] for column in ("text", "phonemes"))
     phonemes = len(spoken) >= len(written)
     rows = sorted(spoken if phonemes else written, key=lambda row: draw_key(0, 0, row.id))
@@ -269,7 +277,7 @@ def run_contrastive(
         "{utterances} utterances, {hours:.2f} h, {parameters:,} parameters, {max_steps} steps of {update_hours:.3g} h, "
         "about {epochs:.1f} epochs"
     )
-    prober = make_probe(speech, probe, make, plan.accumulate, batch_seconds)
+    prober = make_probe(speech, probe, make, plan.accumulate, batch_seconds, model.config.num_hidden_layers)
     warn(plan, sampling, fresh=fresh)
     if dry_run:
         return Outcome(document, f"{plan.table()}\n{text.format(**document)}")

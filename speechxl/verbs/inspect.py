@@ -35,6 +35,7 @@ def inspect(
         overwrite: Replace a report that stands in --out already.
     """
     import json
+    import logging
 
     from speechxl.data.datamodule import SpeechDataset
     from speechxl.data.families import language_families
@@ -43,6 +44,7 @@ def inspect(
     from speechxl.files import write_text
     from speechxl.models.device import choose_device
     from speechxl.models.weights import load_pretraining_model, read_card
+    from speechxl.tasks.collapse import collapse_sign
     from speechxl.verbs.inspect_report import table, write_report
     from speechxl.verbs.inspection import inspection, read_alignments, sample
     from speechxl.verbs.training import Corpora
@@ -70,6 +72,12 @@ def inspect(
     heard = list(hear(loaded, dataset, batch_seconds))
     codes = loaded.config.num_codevectors_per_group
     document = inspection(heard, codes, known, alignments, encoder.geometry, seed)
+    for language, row in document["languages"].items():
+        measures = {f"code_perplexity_{number}": value for number, value in enumerate(row["perplexity"], 1)}
+        measures |= {"contrastive": row["loss"]["nats"], **{key: row[key] for key in ("accuracy", "tied_distractors")}}
+        row["collapse"] = collapse_sign(measures, codes) or None
+        if row["collapse"]:
+            logging.getLogger(__name__).warning("%s: the codebook has collapsed: %s", language, row["collapse"])
     failures = [{"audio": fault.place, "reason": fault.message} for fault in faults]
     usable = {each.utterance.id for each in heard}
     failures += [{"audio": str(row), "reason": "cannot be decoded"} for row in chosen if row.id not in usable]

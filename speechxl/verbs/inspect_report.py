@@ -75,7 +75,10 @@ def _languages(document: dict[str, Any]) -> Section:
         ]
         for name, row in rows.items()
     ]
-    text = (
+    collapsed = [
+        f"The codebook has collapsed on {name}: {row['collapse']}. " for name, row in rows.items() if row["collapse"]
+    ]
+    text = "".join(collapsed) + (
         "Contrastive loss with masks and distractors that are the same each time, and 95 % bootstrap intervals over "
         "utterances. A guess among 101 costs 6.66 bits. Perplexity is the number of codes in effective use."
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from speechxl.config import Optim, Sampling
+from speechxl.data.families import UNKNOWN
 from speechxl.data.sampling import Group
 from speechxl.verbs.training import accumulation
 
@@ -50,10 +51,10 @@ def make_plan(
     update_hours = accumulate * world * seconds_per_batch / 3600
     languages: dict[str, dict[str, float]] = {}
     for (language, _), value in hours.items():
-        row = languages.setdefault(language or "(unknown)", {"hours": 0.0, "share": 0.0})
+        row = languages.setdefault(language or UNKNOWN, {"hours": 0.0, "share": 0.0})
         row["hours"] += value
     for (language, _), share in shares.items():
-        languages[language or "(unknown)"]["share"] += share
+        languages[language or UNKNOWN]["share"] += share
     for row in languages.values():
         row["epochs"] = row["share"] * update_hours * max_steps / row["hours"]
     ordered = dict(sorted(languages.items(), key=lambda item: -item[1]["hours"]))
@@ -62,6 +63,11 @@ def make_plan(
 
 def warn(plan: Plan, sampling: Sampling, *, fresh: bool) -> None:
     """Says what is likely to go wrong."""
+    if UNKNOWN in plan.languages and len(plan.languages) > 1:
+        log.warning(
+            "%.3g h name no language and are balanced and reported as one; fill in the column language if they are of several",
+            plan.languages[UNKNOWN]["hours"],
+        )
     often = {name: row["epochs"] for name, row in plan.languages.items() if row["epochs"] > sampling.warn_epochs}
     if often:
         names = sorted(often, key=lambda name: -often[name])

@@ -185,7 +185,7 @@ def open_run(out: Path, settings: str, model: Any, *, resume: bool) -> None:
         if not (out / SETTINGS).exists():
             raise InputError(f"--out {out}: there is no run to continue in this folder ({SETTINGS} is missing).")
         before, now = yaml.safe_load((out / SETTINGS).read_text(encoding="utf-8")), yaml.safe_load(settings)
-        changed = [key for key in now if key not in ("max_steps", "watch") and before.get(key) != now[key]]
+        changed = _changed(before, now)
         if (out / CHECKPOINT).exists() and (other := other_shape(out / CHECKPOINT, model)):
             raise InputError(
                 f"--out {out}: the run in this folder is of another model ({other}; other settings: "
@@ -198,6 +198,20 @@ def open_run(out: Path, settings: str, model: Any, *, resume: bool) -> None:
     elif resume:
         log.info("%s: there is nothing to continue, the run begins here", out)
     write_text(out / SETTINGS, settings)
+
+
+def _changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Names of the settings that differ, such as ``optim.lr``; how long a run is and how it is watched may."""
+    names = []
+    for key, value in now.items():
+        old = before.get(key)
+        if key in ("max_steps", "watch") or old == value:
+            continue
+        if isinstance(value, dict) and isinstance(old, dict):
+            names += [f"{key}.{name}" for name in value if old.get(name) != value[name]]
+        else:
+            names.append(key)
+    return names
 
 
 def settings_yaml(**values: Any) -> str:

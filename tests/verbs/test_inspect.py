@@ -1,9 +1,12 @@
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
 import soundfile
+import torch
+from safetensors.torch import load_file, save_file
 
 from speechxl.cli import main
 from speechxl.data.manifest import read_manifest, write_manifest
@@ -86,6 +89,22 @@ def test_the_same_again_gives_the_same(pretrained_folder, corpus, out):
         assert entry["shares"] == first["languages"][language]["shares"]
         assert entry["loss"]["nats"] == pytest.approx(first["languages"][language]["loss"]["nats"], abs=1e-3)
         assert entry["seconds"] <= 1.8
+
+
+def test_a_collapsed_codebook_is_told_from_a_low_loss(pretrained_folder, corpus, out, tmp_path, caplog):
+    healthy = inspect(str(pretrained_folder), [corpus], out=out).document
+    assert [row["collapse"] for row in healthy["languages"].values()] == [None, None]
+    folder = tmp_path / "collapsed"
+    shutil.copytree(pretrained_folder, folder)
+    weights = load_file(folder / "model.safetensors")
+    weights["quantizer.weight_proj.weight"].zero_()
+    weights["quantizer.weight_proj.bias"].copy_(torch.arange(len(weights["quantizer.weight_proj.bias"])))
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    row = inspect(str(folder), [corpus], out=tmp_path / "again").document["languages"]["quy"]
+    assert (row["loss"]["nats"], row["accuracy"]) == (0.0, 1.0)
+    assert row["collapse"].startswith("codebook 1 has a perplexity of 1.0")
+    assert "quy: the codebook has collapsed: codebook 1" in caplog.text
+    assert "The codebook has collapsed on quy: codebook 1" in (tmp_path / "again" / "inspect.html").read_text()
 
 
 def test_one_language_is_compared_with_none(pretrained_folder, corpus, out):

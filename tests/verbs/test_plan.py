@@ -47,6 +47,15 @@ def test_languages_that_are_repeated_too_often_are_named(caplog):
     ]
 
 
+def test_rows_without_language_among_others_are_told_of(caplog):
+    hours = {("spa", "a"): 3.0, ("", "a"): 1.0}
+    plan = make_plan(group_shares(hours, 0.5), hours, 72.0, Optim(), 10, 1)
+    warn(plan, Sampling(), fresh=False)
+    assert caplog.messages == [
+        "1 h name no language and are balanced and reported as one; fill in the column language if they are of several"
+    ]
+
+
 @pytest.mark.parametrize(("hours", "fresh", "warned"), [(0.5, True, True), (1.6, True, False), (0.5, False, False)])
 def test_small_updates_from_scratch_are_warned_about(caplog, hours, fresh, warned):
     warn(plan_of(Optim(target_batch_hours=hours), steps=10), Sampling(), fresh=fresh)

@@ -92,7 +92,9 @@ def test_a_manifest_becomes_shards_and_what_is_damaged_is_reported(corpus, tmp_p
     assert document["utterances"] == sum(shard.utterances for shard in index) == 13
     assert document["hours"] == pytest.approx(sum(shard.hours for shard in index))
     assert (document["files"], document["dropped"]) == (len(index), 1) == (4, 1)
-    assert "u03.wav: not audio" in (tmp_path / "s" / "shards.dropped.tsv").read_text()
+    dropped = (tmp_path / "s" / "shards.dropped.tsv").read_text()
+    assert "u03.wav: not audio" in dropped
+    assert dropped.count("manifest.tsv:") == 1
     assert main(arguments) == 2
     assert "quy/radio, swh/radio stands there already" in capsys.readouterr().err
 

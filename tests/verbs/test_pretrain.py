@@ -149,8 +149,11 @@ def test_a_probe_is_logged_and_changes_nothing_else(corpus, tmp_path):
     write_manifest(corpus / "half.tsv", rows[:6])
     pretrain(out=tmp_path / "m", dev=dev, **common, probe=Probe(every=2, layer=1))
     pretrain(out=tmp_path / "n", dev=dev, **common)
-    logged = {line.split(",")[1] for line in (tmp_path / "m" / "metrics.csv").read_text().splitlines()}
-    assert {"probe_loss", "probe_error"} <= logged
+    with pytest.raises(InputError, match=r"--probe.layer must be one of the model's 2 layers, got 3"):
+        pretrain(out=tmp_path / "o", dev=dev, **common, probe=Probe(every=2, layer=3))
+    logged = [line.split(",")[:2] for line in (tmp_path / "m" / "metrics.csv").read_text().splitlines()]
+    for measure in ("probe_loss", "probe_error"):
+        assert [step for step, name in logged if name == measure] == ["0", "2"]
     assert (tmp_path / "m" / "model.safetensors").read_bytes() == (tmp_path / "n" / "model.safetensors").read_bytes()
 
 
@@ -235,7 +238,7 @@ def test_earlier_languages_are_replayed_and_the_extractor_can_be_frozen(corpus, 
     for (name, old), new in zip(before.named_parameters(), after.parameters(), strict=True):
         frozen = name.startswith("wav2vec2.feature_extractor")
         assert torch.equal(old, new) == frozen or not old.requires_grad, name
-    with pytest.raises(InputError, match="left"):
+    with pytest.raises(InputError, match=r"--replay .*quy.tsv: nothing is left, all of it is heard or watched already"):
         adapt(
             str(pretrained_folder), train=[corpus / "quy.tsv"], replay=[corpus / "quy.tsv"], out=tmp_path / "n", **QUICK
         )
