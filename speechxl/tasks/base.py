@@ -119,6 +119,8 @@ class Task(lightning.LightningModule):
         """Operations of this process's batches, three times those of the forward pass."""
         self.setbacks = 0
         """Times that the run went back to an earlier checkpoint; each halves the learning rate."""
+        self.set_back_to: int | None = None
+        """Step that this process went back to last."""
         self._seen: list[tuple[list[str], Tensor]] = []
         self._skipped: Tensor | float = 0.0
         self.score: float | None = None

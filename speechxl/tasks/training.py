@@ -1,6 +1,7 @@
 """Runs a task under Lightning: checkpoints that survive anything, measures in a file, progress in audio time."""
 
 import logging
+import shutil
 import signal
 import sys
 import warnings
@@ -47,6 +48,8 @@ from speechxl.tasks.watching import Measures
 
 log = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.ckpt"
+EARLIER = "earlier.ckpt"
+"""The one before, while a run lasts that may go back: the last one may be from when the collapse had begun already."""
 
 
 def fit(
@@ -130,10 +133,12 @@ def _set_back(task: Task, checkpoint: Path, guard: Guard, sign: Collapsed, world
         raise InputError(advice)
     if task.setbacks >= guard.retries:
         raise InputError(f"{advice} Going back with half the learning rate was tried {task.setbacks} times.")
+    earlier = checkpoint.with_name(EARLIER)
+    if task.set_back_to == checkpoint_step(checkpoint) and earlier.exists():
+        earlier.replace(checkpoint)
     task.setbacks += 1
-    log.warning(
-        "%s Going back to step %d with a learning rate of %g", sign, checkpoint_step(checkpoint), task.highest_lr
-    )
+    task.set_back_to = checkpoint_step(checkpoint)
+    log.warning("%s Going back to step %d with a learning rate of %g", sign, task.set_back_to, task.highest_lr)
 
 
 def _run(
@@ -212,6 +217,15 @@ def other_shape(checkpoint: Path, model: torch.nn.Module) -> str:
         if there.get(name) != here.get(name):
             return f"{name} is {there.get(name, 'absent')} there and {here.get(name, 'absent')} now"
     return ""
+
+
+def _same_file(path: Path, other: Path) -> None:
+    """A second name of a file, or a copy where there are none."""
+    other.unlink(missing_ok=True)
+    try:
+        other.hardlink_to(path)
+    except OSError:
+        shutil.copyfile(path, other)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -315,6 +329,8 @@ class _Checkpoints(Callback):
         del pl_module
         if trainer.global_step > self.saved and not self._doubtful:
             self._save(trainer)
+        if self.guard is not None and trainer.is_global_zero and not self._doubtful:
+            self.path.with_name(EARLIER).unlink(missing_ok=True)
 
     def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
         del trainer, pl_module, stage
@@ -345,6 +361,8 @@ class _Checkpoints(Callback):
             counts["ready"] = counts["completed"]
 
     def _save(self, trainer: lightning.Trainer) -> None:
+        if self.guard is not None and trainer.is_global_zero and trainer.world_size == 1 and self.path.exists():
+            replace_file(self.path.with_name(EARLIER), partial(_same_file, self.path))
         trainer.save_checkpoint(self.path)
         self.saved = trainer.global_step
 

@@ -16,7 +16,7 @@ from speechxl.config import Data, Dropout, Guard, Optim, Watch
 from speechxl.errors import InputError
 from speechxl.tasks.base import Task
 from speechxl.tasks.pretraining import Pretraining
-from speechxl.tasks.training import CHECKPOINT, AtomicCheckpointIO
+from speechxl.tasks.training import CHECKPOINT, EARLIER, AtomicCheckpointIO
 from speechxl.tasks.watching import LANGUAGES, METRICS
 from speechxl.verbs.finetune import finetune
 from speechxl.verbs.pretrain import pretrain
@@ -308,6 +308,17 @@ def test_a_collapse_that_stays_ends_the_run_with_the_reason(corpus, tmp_path, mo
     with pytest.raises(InputError, match=f"The codebook has collapsed at step .*{message}"):
         run_pretraining(corpus, tmp_path / "run", guard=guard)
     assert AtomicCheckpointIO().load_checkpoint(tmp_path / "run" / CHECKPOINT)["global_step"] == 4
+
+
+def test_a_collapse_that_begins_before_the_last_checkpoint_is_left_by_the_one_before(
+    corpus, tmp_path, monkeypatch, caplog
+):
+    collapse_while(monkeypatch, lambda values: values["gumbel_temperature"] < 2 * 0.999**4 and values["lr"] > 2e-4)
+    run_pretraining(corpus, tmp_path / "run", max_steps=60, guard=Guard(patience=3), optim=Optim(lr=6e-4, warmup=0.0))
+    assert "Going back to step 4 with a learning rate of 0.0003" in caplog.text
+    assert "Going back to step 2 with a learning rate of 0.00015" in caplog.text
+    assert AtomicCheckpointIO().load_checkpoint(tmp_path / "run" / CHECKPOINT)["global_step"] == 60
+    assert not (tmp_path / "run" / EARLIER).exists()
 
 
 def test_a_run_that_ends_in_doubt_says_so_and_keeps_the_checkpoint_from_before(corpus, tmp_path, monkeypatch, caplog):
