@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("some [corpora]")
     patch = pytest.MonkeyPatch()
     patch.setattr(shards_module, "_GROUP_SECONDS", 1.0)
-    patch.setattr(shards_module, "read_utterance", lambda utterance: tone(utterance.duration, 300, len(utterance.id)))
+    patch.setattr(shards_module, "read_audio", lambda path, start, duration: tone(duration, 300, int(1000 * duration)))
     for (language, corpus), size in SIZES.items():
         rows = [
             Utterance(
@@ -227,7 +227,7 @@ def damaged(folder, tmp_path, monkeypatch):
     samples = tone(0.5, 300)
     good = [Utterance(tmp_path / "x", f"good-{number}", duration=0.5, language="quy") for number in range(3)]
     bad = [Utterance(tmp_path / "x", f"bad-{number}", duration=0.5, language="quy") for number in range(2)]
-    monkeypatch.setattr(shards_module, "read_utterance", lambda utterance: samples)
+    monkeypatch.setattr(shards_module, "read_audio", lambda path, start, duration: samples)
     monkeypatch.setattr(shards_module, "flac", lambda _: flac(samples)[:3000])
     write_shards([*bad], tmp_path / "damaged", corpus="bad")
     monkeypatch.setattr(shards_module, "flac", flac)
