@@ -94,7 +94,8 @@ def adapt(
     import torch
 
     from speechxl.models.weights import load_pretraining_model, read_card
-    from speechxl.verbs.contrastive import read_speech, resolve_data, resolve_optim, run_contrastive
+    from speechxl.verbs.contrastive import resolve_data, resolve_optim, run_contrastive
+    from speechxl.verbs.recordings import read_speech
     from speechxl.verbs.training import settings_yaml
 
     log = logging.getLogger(__name__)

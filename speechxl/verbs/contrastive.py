@@ -2,50 +2,33 @@
 
 import json
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from speechxl.config import Data, Dropout, Guard, Mask, Objective, Optim, Preset, Probe, Sampling, Watch, fill
-from speechxl.data.audio import read_utterance
-from speechxl.data.datamodule import EndlessData, SpeechData, SpeechDataset, draw_key
-from speechxl.data.manifest import Fault
-from speechxl.data.sampling import Group, group_hours, group_shares
-from speechxl.data.shards import holds_shards
-from speechxl.errors import InputError, NothingMatched
+from speechxl.data.datamodule import SpeechDataset
+from speechxl.data.sampling import group_shares
 from speechxl.evaluation.codes import code_usage, first_features
 from speechxl.files import write_text
 from speechxl.models.compiling import check_compiler
 from speechxl.models.device import choose_device
 from speechxl.models.flops import flops_per_second
 from speechxl.models.weights import Card, save_model
-from speechxl.shapes import Utterance
 from speechxl.tasks.pretraining import Pretraining
-from speechxl.tasks.probe import LinearProbe
 from speechxl.tasks.processes import rank, world_size
 from speechxl.tasks.schedule import linear_decay
 from speechxl.tasks.training import fit
-from speechxl.text import Vocabulary
 from speechxl.verbs.outcome import PARTIAL, Outcome
 from speechxl.verbs.plan import make_plan, warn
-from speechxl.verbs.streamed import StreamedSpeech, read_shards
-from speechxl.verbs.training import (
-    Corpora,
-    open_run,
-    schedule,
-    seconds,
-    usable,
-    within,
-    without,
-)
+from speechxl.verbs.probing import make_probe
+from speechxl.verbs.recordings import Speech
+from speechxl.verbs.streamed import StreamedSpeech
+from speechxl.verbs.training import open_run, schedule
 
 log = logging.getLogger(__name__)
 CODEBOOK = "codebook.json"
-_DEV_SECONDS = 300
 
 
 def resolve_optim(optim: Optim, lr: float) -> Optim:
@@ -56,130 +39,6 @@ def resolve_optim(optim: Optim, lr: float) -> Optim:
 def resolve_data(data: Data, preset: Preset) -> Data:
     """The preset's lengths where nothing was asked for."""
     return fill(data, min_seconds=preset.min_seconds, max_seconds=preset.max_seconds)
-
-
-@dataclass(frozen=True)
-class Speech:
-    """Recordings for pretraining."""
-
-    train: list[Utterance]
-    """With those that are replayed at the end."""
-    dev: list[Utterance]
-    """At most five minutes to watch the loss on."""
-    probed: list[Utterance]
-    """Dev rows with text or phonemes."""
-    replayed: frozenset[Group]
-    """Languages and corpora of an earlier training set."""
-    faults: list[Fault]
-    """What was left out, as its audio cannot be used."""
-    read: Callable[[Utterance], np.ndarray] = read_utterance
-    """Gives an utterance's waveform."""
-
-    @property
-    def hours(self) -> dict[Group, float]:
-        """To train on."""
-        return group_hours(self.train)
-
-    @property
-    def utterances(self) -> int:
-        """To train on."""
-        return len(self.train)
-
-    @property
-    def languages(self) -> list[str]:
-        """Of all utterances, sorted."""
-        return sorted({row.language for row in [*self.train, *self.dev, *self.probed]})
-
-    @property
-    def first(self) -> list[Utterance]:
-        """To look at before training."""
-        return self.train
-
-    @property
-    def sample(self) -> list[Utterance]:
-        """Some minutes to look at after training."""
-        return self.dev or self.train[:: max(1, round(seconds(self.train) / _DEV_SECONDS))]
-
-    def batches(self, train: Callable[..., SpeechDataset], dev: SpeechDataset | None, **options: Any) -> EndlessData:
-        """For training; ``train`` makes a dataset of utterances."""
-        return SpeechData(train(self.train), dev, **options)
-
-
-def read_speech(
-    train: Sequence[Path],
-    dev: Sequence[Path] | None,
-    split: str | None,
-    data: Data,
-    replay: Sequence[Path] | None = None,
-) -> Speech | StreamedSpeech:
-    """Reads corpora; by default the dev rows of ``train`` are those to watch."""
-    if any(map(holds_shards, [*train, *(dev or []), *(replay or [])])):
-        return read_shards(train, dev, split, replay, data.min_seconds or 0)
-    corpora = Corpora.read(train)
-    rows, faults = usable(corpora.choose(split, "train"))
-    rows = within(rows, data.min_seconds or 0, None)
-    try:
-        watched = (
-            Corpora.read(dev).choose(None, "dev") if dev else corpora.choose("dev", "dev") if split != "all" else []
-        )
-    except NothingMatched:
-        watched = []
-    watched, more = usable(watched)
-    watched = [row for row in without(watched, rows) if row.seconds >= (data.min_seconds or 0)]
-    every = max(1, round(seconds(watched) / _DEV_SECONDS))
-    earlier: list[Utterance] = []
-    if replay:
-        others = without(Corpora.read(replay).choose(None, "train"), [*rows, *watched])
-        if not others:
-            raise InputError(
-                f"--replay {' '.join(map(str, replay))}: nothing is left, all of it is heard or watched already; name the "
-                "corpora that the model was trained on before, or leave it out."
-            )
-        earlier, most = usable(others)
-        earlier = [replace(row, id=f"replay/{row.id}") for row in within(earlier, data.min_seconds or 0, None)]
-        more = [*more, *most]
-    replayed = frozenset(group_hours(earlier))
-    if both := replayed & set(group_hours(rows)):
-        language, corpus = min(both)
-        raise InputError(
-            f"--replay and --train both have rows of {language or 'no language'} in {corpus}; they are balanced against each "
-            "other by language and manifest, so put them into different manifests."
-        )
-    labelled = [row for row in watched if row.text or row.phonemes]
-    return Speech([*rows, *earlier], watched[::every], labelled, replayed, [*faults, *more])
-
-
-def make_probe(
-    speech: Speech | StreamedSpeech, probe: Probe, make: Any, accumulate: int, batch_seconds: float, depth: int
-) -> LinearProbe | None:
-    """A probe on a fixed slice of the labelled dev rows; None where none is asked for.
-
-    Raises:
-        InputError: If no dev row is labelled, or they are too few, or the layer is not there.
-    """
-    if probe.every is None:
-        return None
-    if probe.layer is not None and probe.layer > depth:
-        raise InputError(f"--probe.layer must be one of the model's {depth} layers, got {probe.layer}.")
-    written, spoken = ([row for row in speech.probed if getattr(row, column)] for column in ("text", "phonemes"))
-    phonemes = len(spoken) >= len(written)
-    rows = sorted(spoken if phonemes else written, key=lambda row: draw_key(0, 0, row.id))
-    chosen: list[Utterance] = []
-    while rows and seconds(chosen) < 60 * probe.minutes:
-        chosen.append(rows.pop(0))
-    if len(chosen) < 6:
-        raise InputError(
-            f"--probe.every {probe.every}: {len(chosen)} dev rows have text or phonemes, at least 6 are needed; give labelled "
-            "rows with --dev, or leave the probe out."
-        )
-    texts = {row.id: row.phonemes if phonemes else row.text for row in chosen}
-    vocabulary = Vocabulary.from_texts(texts.values(), "phoneme" if phonemes else "char")
-    parts = [row for place, row in enumerate(chosen) if place % 3 != 2], chosen[2::3]
-    make = partial(make, max_seconds=None, encode=lambda row: (texts[row.id], vocabulary.encode(texts[row.id])))
-    return LinearProbe(
-        make(parts[0]), make(parts[1]), vocabulary,
-        every=probe.every, layer=probe.layer, accumulate=accumulate, batch_seconds=batch_seconds,
-    )  # fmt: skip
 
 
 def run_contrastive(

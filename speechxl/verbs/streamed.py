@@ -1,4 +1,4 @@
-"""Speech for pretraining out of Parquet shards; the counterpart of `contrastive.Speech`."""
+"""Speech for pretraining out of Parquet shards; the counterpart of `recordings.Speech`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

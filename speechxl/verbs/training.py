@@ -18,9 +18,9 @@ from speechxl.data.sources import read_corpora
 from speechxl.errors import InputError, NothingMatched
 from speechxl.files import write_text
 from speechxl.shapes import Utterance
+from speechxl.tasks.checkpoints import CHECKPOINT, other_shape
 from speechxl.tasks.processes import rank
 from speechxl.tasks.schedule import Schedule
-from speechxl.tasks.training import CHECKPOINT, other_shape
 
 log = logging.getLogger(__name__)
 SETTINGS = "config.yaml"
@@ -190,6 +190,11 @@ def open_run(out: Path, settings: str, model: Any, *, resume: bool) -> None:
             raise InputError(
                 f"--out {out}: the run in this folder is of another model ({other}; other settings: "
                 f"{', '.join(changed) or 'none'}); give the settings of {out / SETTINGS}, or begin in another folder."
+            )
+        if "freeze_extractor" in changed and (out / CHECKPOINT).exists():
+            raise InputError(
+                f"--freeze_extractor: the run in {out} began with {before['freeze_extractor']}, and its optimizer holds other "
+                "weights; continue as it began, or adapt its model folder in another --out."
             )
         if changed and (out / CHECKPOINT).exists():
             log.warning("continuing with other settings than before: %s", ", ".join(changed))

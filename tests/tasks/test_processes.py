@@ -20,9 +20,9 @@ from transformers import Wav2Vec2ForPreTraining
 from speechxl.config import Optim
 from speechxl.errors import InputError
 from speechxl.models.weights import new_pretraining_model
+from speechxl.tasks.checkpoints import CHECKPOINT, AtomicCheckpointIO
 from speechxl.tasks.processes import environment, places, rank, world_size
 from speechxl.tasks.strategies import Sharded, choose_strategy
-from speechxl.tasks.training import CHECKPOINT, AtomicCheckpointIO
 from speechxl.tasks.watching import LANGUAGES, METRICS
 from tests.conftest import make_corpus, small_preset
 from tests.tasks import two_processes

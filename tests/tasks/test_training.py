@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from speechxl.config import Data, Dropout, Guard, Optim, Watch
 from speechxl.errors import InputError
 from speechxl.tasks.base import Task
+from speechxl.tasks.checkpoints import CHECKPOINT, EARLIER, AtomicCheckpointIO
 from speechxl.tasks.pretraining import Pretraining
-from speechxl.tasks.training import CHECKPOINT, EARLIER, AtomicCheckpointIO
 from speechxl.tasks.watching import LANGUAGES, METRICS
 from speechxl.verbs.finetune import finetune
 from speechxl.verbs.pretrain import pretrain

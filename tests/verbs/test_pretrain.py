@@ -16,7 +16,7 @@ from speechxl.models.compiling import compiled_layers
 from speechxl.models.weights import Card, load_pretraining_model, read_card, save_model
 from speechxl.tasks import training
 from speechxl.tasks.pretraining import Pretraining
-from speechxl.verbs import contrastive
+from speechxl.verbs import probing
 from speechxl.verbs.adapt import adapt
 from speechxl.verbs.pretrain import pretrain
 from tests import fairseq
@@ -158,7 +158,7 @@ def test_a_probe_is_logged_and_changes_nothing_else(corpus, tmp_path):
 
 
 def test_a_probe_takes_rows_of_any_language_with_the_targets_that_most_have(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr("speechxl.verbs.contrastive._DEV_SECONDS", 1)  # the loss is watched on one dev row
+    monkeypatch.setattr("speechxl.verbs.recordings._DEV_SECONDS", 1)  # the loss is watched on one dev row
     rows = read_manifest(corpus / "manifest.tsv")
     dev = [replace(row, split="dev", language="quy", text="", phonemes="a b") for row in rows[7:]]
     dev[-1] = replace(dev[-1], language="yor")
@@ -166,13 +166,13 @@ def test_a_probe_takes_rows_of_any_language_with_the_targets_that_most_have(corp
     train = [replace(row, language="swh") for row in rows[:6]]
     write_manifest(corpus / "manifest.tsv", [*train, *dev])
     chosen = []
-    make = contrastive.LinearProbe.__init__
+    make = probing.LinearProbe.__init__
 
     def seen(self, train, test, vocabulary, **options):
         chosen.extend([*train.utterances, *test.utterances])
         make(self, train, test, vocabulary, **options)
 
-    monkeypatch.setattr(contrastive.LinearProbe, "__init__", seen)
+    monkeypatch.setattr(probing.LinearProbe, "__init__", seen)
     pretrain(
         train=[corpus], out=tmp_path / "m", preset="tiny", architecture=SMALL, **QUICK, probe=Probe(every=2, layer=1)
     )
@@ -238,6 +238,8 @@ def test_earlier_languages_are_replayed_and_the_extractor_can_be_frozen(corpus, 
     for (name, old), new in zip(before.named_parameters(), after.parameters(), strict=True):
         frozen = name.startswith("wav2vec2.feature_extractor")
         assert torch.equal(old, new) == frozen or not old.requires_grad, name
+    with pytest.raises(InputError, match="--freeze_extractor: the run in .* began with True"):
+        adapt(str(pretrained_folder), out=tmp_path / "m", **both, replay_share=0.25, **QUICK, resume=True)
     with pytest.raises(InputError, match=r"--replay .*quy.tsv: nothing is left, all of it is heard or watched already"):
         adapt(
             str(pretrained_folder), train=[corpus / "quy.tsv"], replay=[corpus / "quy.tsv"], out=tmp_path / "n", **QUICK
