@@ -237,6 +237,24 @@ class Guard:
 
 
 @dataclass(frozen=True)
+class Search:
+    """Beam search, where a language model, a lexicon or hot words are given or --search.beam is."""
+
+    beam: int | None = None
+    """Hypotheses that are kept; by default 100. Alone, it searches for the likeliest text without other knowledge."""
+    lm_weight: float = 2.0
+    """Factor of the language model's log10 probability."""
+    word_score: float = 0.0
+    """Added for each word of a lexicon; more gives more and shorter words."""
+    hot_word_score: float = 1.0
+    """Added for each symbol of a hot word."""
+
+    def __post_init__(self) -> None:
+        _check(self.beam is None or self.beam >= 1, "search.beam", self.beam, "at least 1")
+        _check(self.lm_weight > 0, "search.lm_weight", self.lm_weight, "a positive number")
+
+
+@dataclass(frozen=True)
 class Probe:
     """A linear CTC layer on frozen features, trained and tested on a fixed slice of labelled dev rows now and then."""
 

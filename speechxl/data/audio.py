@@ -1,6 +1,8 @@
 """Audio files to waveforms: any container of libsndfile, any rate and channel count, to 16 kHz mono."""
 
+import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -37,6 +39,7 @@ _TOLERANCE_S = 0.1
 """Difference between what a header or manifest says and what the file holds that lossy containers make."""
 _STREAMED_BYTES = 2**31 - 4096
 """Sizes from here on stand in the headers of wav files whose length was not known when they were begun."""
+_NOTHING = np.empty(0, np.float32)
 
 
 class AudioError(InputError):
@@ -90,6 +93,13 @@ def read_audio(path: Path | Recording, start: float = 0.0, duration: float | Non
         AudioError: If the file is missing, not audio, truncated, ends before the stretch does, or has samples that are
             not numbers.
     """
+    return np.concatenate([_NOTHING, *audio_blocks(path, start, duration, math.inf)])
+
+
+def audio_blocks(
+    path: Path | Recording, start: float = 0.0, duration: float | None = None, seconds: float = 30.0
+) -> Iterator[np.ndarray]:
+    """The same as `read_audio`, in blocks of some seconds."""
     with _open(path) as file:
         rate, total = file.samplerate, file.frames
         first = round(start * rate)
@@ -99,19 +109,30 @@ def read_audio(path: Path | Recording, start: float = 0.0, duration: float | Non
         if first + wanted > total + _TOLERANCE_S * rate or first >= total:
             end = f"{start + (duration or 0):.2f} s"
             raise AudioError(f"{path}: the stretch from {start:.2f} s to {end} passes the end at {total / rate:.2f} s.")
-        try:
-            file.seek(first)
-            samples = file.read(wanted, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise AudioError(f"{path}: cannot be decoded, the file is damaged ({_reason(error)}).") from None
-    expected = min(wanted, total - first)
-    if len(samples) < expected - _TOLERANCE_S * rate:
-        raise AudioError(f"{path}: {_truncated(total / rate, (first + len(samples)) / rate)}")
-    mono = samples.mean(axis=1)
-    if not np.isfinite(mono).all():
-        place = start + int(np.argmin(np.isfinite(mono))) / rate
-        raise AudioError(f"{path}: the sample at {place:.3f} s is not a finite number; export the recording again.")
-    return mono if rate == SAMPLE_RATE else soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ").astype(np.float32)
+        expected = min(wanted, total - first)
+        resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float32", "HQ")
+        done = 0
+        while done < expected:
+            size = int(min(expected - done, seconds * rate))
+            try:
+                if done == 0:
+                    file.seek(first)
+                samples = file.read(size, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError as error:
+                raise AudioError(f"{path}: cannot be decoded, the file is damaged ({_reason(error)}).") from None
+            mono = samples.mean(axis=1)
+            if not np.isfinite(mono).all():
+                place = (first + done + int(np.argmin(np.isfinite(mono)))) / rate
+                raise AudioError(
+                    f"{path}: the sample at {place:.3f} s is not a finite number; export the recording again."
+                )
+            done += len(mono)
+            if len(mono) < size and done < expected - _TOLERANCE_S * rate:
+                raise AudioError(f"{path}: {_truncated(total / rate, (first + done) / rate)}")
+            last = len(mono) < size or done == expected
+            yield mono if resampler is None else resampler.resample_chunk(mono, last=last)
+            if last:
+                return
 
 
 def read_utterance(utterance: Utterance) -> np.ndarray:
@@ -120,8 +141,13 @@ def read_utterance(utterance: Utterance) -> np.ndarray:
     Raises:
         AudioError: With the place in the manifest.
     """
+    return np.concatenate([_NOTHING, *utterance_blocks(utterance, math.inf)])
+
+
+def utterance_blocks(utterance: Utterance, seconds: float = 30.0) -> Iterator[np.ndarray]:
+    """The same as `read_utterance`, in blocks of some seconds."""
     try:
-        return read_audio(utterance.path, utterance.start, utterance.duration)
+        yield from audio_blocks(utterance.path, utterance.start, utterance.duration, seconds)
     except AudioError as error:
         raise AudioError(f"{utterance.origin}: {error}" if utterance.origin else str(error)) from None
 

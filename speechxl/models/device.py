@@ -20,6 +20,20 @@ def choose_device(name: str) -> str:
     return name
 
 
+def choose_precision(name: str, device: str) -> str:
+    """``"32"`` or ``"bf16"`` from ``"auto"``, which takes bfloat16 where the processor multiplies in it.
+
+    Args:
+        name: What was asked for.
+        device: ``"cpu"`` or ``"cuda"``.
+    """
+    if name != "auto":
+        return name
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "32"
+    return "bf16" if torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported() else "32"
+
+
 def matmul_rate(device: torch.device, precision: str, size: int = 8192, repeats: int = 5) -> float:
     """Operations per second of a matrix product on ``device``, measured now.
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
+from speechxl.config import Search
 from speechxl.verbs.outcome import PARTIAL, Outcome
 
 
@@ -16,8 +17,12 @@ def evaluate(
     transcripts: Path | None = None,
     batch_seconds: float = 120.0,
     window_seconds: float = 30.0,
-    precision: Literal["32", "bf16"] = "32",
+    precision: Literal["auto", "32", "bf16"] = "auto",
     device: Literal["auto", "cpu", "cuda"] = "auto",
+    lm: Path | None = None,
+    lexicon: Path | None = None,
+    hot_words: list[str] | None = None,
+    search: Search = Search(),
 ) -> Outcome:
     """Measure error rates of a fine-tuned model, per language, with 95 % bootstrap intervals over utterances.
 
@@ -30,8 +35,12 @@ def evaluate(
         transcripts: File for references and hypotheses, tab-separated.
         batch_seconds: Audio of a batch, padding included.
         window_seconds: Longer recordings are cut into windows of this length.
-        precision: "bf16" computes in bfloat16.
+        precision: By default "bf16" where the processor has it.
         device: Where to compute.
+        lm: Language model, an ARPA file of symbols or of words, or KenLM's binary form of one; see speechxl lm.
+        lexicon: Words, one a line; nothing else is found. By default the words of --lm.
+        hot_words: Words or phrases that are preferred.
+        search: Beam search.
     """
     from speechxl.data.sources import read_corpora
     from speechxl.errors import InputError, NothingMatched
@@ -43,8 +52,9 @@ def evaluate(
     if not rows:
         raise NothingMatched(f"{', '.join(map(str, manifest))}: no row in {', '.join(language or [])}.")
     recogniser, card = load_recogniser(
-        model, device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds
-    )
+        model, device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds, lm=lm,
+        lexicon=lexicon, hot_words=hot_words, search=search,
+    )  # fmt: skip
     column = column or card.column or ("text" if recogniser.vocabulary.units == "char" else "phonemes")
     named = [row for row in rows if target(row, column)]
     if not named:

@@ -2,21 +2,36 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
-from speechxl.data.audio import AudioError, read_utterance
+from speechxl.config import Search
+from speechxl.data.audio import AudioError, probe, read_utterance, utterance_blocks
 from speechxl.decoding.recogniser import Recogniser
+from speechxl.errors import InputError
 from speechxl.heap import keep_heap
-from speechxl.models.device import choose_device
+from speechxl.models.device import choose_device, choose_precision
 from speechxl.models.weights import Card, load_ctc_model
 from speechxl.shapes import SAMPLE_RATE, Hypothesis, Utterance
 
 log = logging.getLogger(__name__)
 _GROUP_SECONDS = 600
 """Audio that is held in memory and sorted by length together."""
+_LONG_SECONDS = 300
+"""Longer recordings are read in blocks."""
+_AHEAD, _READERS = 16, 4
+"""Recordings that are read while others are recognised, and threads that do it."""
+
+_Audio: TypeAlias = np.ndarray | float | str
+"""A waveform, the seconds of a recording that is too long to hold, or what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +47,38 @@ class Recognised:
 
 
 def load_recogniser(
-    model: str, *, device: str, precision: str, batch_seconds: float, window_seconds: float
+    model: str,
+    *,
+    device: str,
+    precision: str,
+    batch_seconds: float,
+    window_seconds: float,
+    lm: Path | None = None,
+    lexicon: Path | None = None,
+    hot_words: Sequence[str] | None = None,
+    search: Search = Search(),
 ) -> tuple[Recogniser, Card]:
-    """A model folder, or a name on the hub, ready for use."""
+    """A model folder, or a name on the hub, ready for use.
+
+    Raises:
+        InputError: If something cannot be used.
+    """
     keep_heap()
     device = choose_device(device)
     network, vocabulary, card = load_ctc_model(model)
+    decoder = None
+    if lm or lexicon or hot_words or search.beam:
+        if find_spec("flashlight") is None:
+            raise InputError("Beam search needs flashlight-text: pip install 'speechxl[lm]'.")
+        from speechxl.decoding.beam import Beam
+
+        decoder = Beam(
+            vocabulary, language_model=lm, lexicon=lexicon, hot_words=hot_words or (), beam=search.beam or 100,
+            lm_weight=search.lm_weight, word_score=search.word_score, hot_word_score=search.hot_word_score,
+        )  # fmt: skip
     recogniser = Recogniser(
-        network, vocabulary, normalise=card.normalise, device=device, precision=precision,
-        batch_seconds=batch_seconds, window_seconds=window_seconds,
+        network, vocabulary, decoder, normalise=card.normalise, device=device,
+        precision=choose_precision(precision, device), batch_seconds=batch_seconds, window_seconds=window_seconds,
     )  # fmt: skip
     return recogniser, card
 
@@ -49,33 +87,68 @@ def recognise(recogniser: Recogniser, utterances: Sequence[Utterance]) -> Iterat
     """Recognises recordings in the order given; bad ones are reported and passed over."""
     begun, spoken, done = time.monotonic(), time.monotonic(), 0.0
     for group in _groups(utterances):
-        good = [(utterance, waveform) for utterance, waveform in group if not isinstance(waveform, str)]
-        hypotheses = iter(recogniser([waveform for _, waveform in good]))
-        for utterance, waveform in group:
-            if isinstance(waveform, str):
-                log.warning("%s", waveform)
-                yield Recognised(utterance, 0.0, None, waveform)
-            else:
-                done += len(waveform) / SAMPLE_RATE
-                yield Recognised(utterance, len(waveform) / SAMPLE_RATE, next(hypotheses))
+        for item in _recognise_group(recogniser, group):
+            if item.hypothesis is None:
+                log.warning("%s", item.reason)
+            done += item.seconds
+            yield item
         now = time.monotonic()
         if now - spoken > 10:
             spoken = now
             log.info("%.2f h of audio done · %.0fx real time", done / 3600, done / (now - begun))
 
 
-def _groups(utterances: Sequence[Utterance]) -> Iterator[list[tuple[Utterance, np.ndarray | str]]]:
-    group: list[tuple[Utterance, np.ndarray | str]] = []
-    size = 0
-    for utterance in utterances:
-        try:
-            waveform: np.ndarray | str = read_utterance(utterance)
-        except AudioError as error:
-            waveform = str(error)
-        size += len(waveform) if isinstance(waveform, np.ndarray) else 0
-        group.append((utterance, waveform))
-        if size >= _GROUP_SECONDS * SAMPLE_RATE:
+def _recognise_group(recogniser: Recogniser, group: Sequence[tuple[Utterance, _Audio]]) -> Iterator[Recognised]:
+    hypotheses = iter(recogniser([audio for _, audio in group if isinstance(audio, np.ndarray)]))
+    for utterance, audio in group:
+        if isinstance(audio, np.ndarray):
+            yield Recognised(utterance, len(audio) / SAMPLE_RATE, next(hypotheses))
+        elif isinstance(audio, str):
+            yield Recognised(utterance, 0.0, None, audio)
+        else:
+            try:
+                yield Recognised(utterance, audio, recogniser.stream(partial(utterance_blocks, utterance)))
+            except AudioError as error:
+                yield Recognised(utterance, 0.0, None, str(error))
+
+
+def _groups(utterances: Iterable[Utterance]) -> Iterator[list[tuple[Utterance, _Audio]]]:
+    """Recordings of some minutes together; a long one is alone."""
+    group: list[tuple[Utterance, _Audio]] = []
+    size = 0.0
+    for utterance, audio in _read_ahead(utterances):
+        alone = isinstance(audio, float)
+        if group and (alone or size >= _GROUP_SECONDS):
             yield group
-            group, size = [], 0
+            group, size = [], 0.0
+        group.append((utterance, audio))
+        size += len(audio) / SAMPLE_RATE if isinstance(audio, np.ndarray) else 0.0
+        if alone:
+            yield group
+            group = []
     if group:
         yield group
+
+
+def _read_ahead(utterances: Iterable[Utterance]) -> Iterator[tuple[Utterance, _Audio]]:
+    """Recordings in the order given, decoded by other threads while the last ones are recognised."""
+    with ThreadPoolExecutor(_READERS) as pool:
+        waiting: deque[tuple[Utterance, Future[_Audio]]] = deque()
+        try:
+            for utterance in utterances:
+                waiting.append((utterance, pool.submit(_read, utterance)))
+                if len(waiting) > _AHEAD:
+                    first, audio = waiting.popleft()
+                    yield first, audio.result()
+            for first, audio in waiting:
+                yield first, audio.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _read(utterance: Utterance) -> _Audio:
+    try:
+        seconds = utterance.duration or probe(utterance.path).duration - utterance.start
+        return seconds if seconds > _LONG_SECONDS else read_utterance(utterance)
+    except AudioError as error:
+        return str(error)

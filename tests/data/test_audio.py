@@ -3,7 +3,7 @@ import pytest
 import soundfile
 from transformers import Wav2Vec2FeatureExtractor
 
-from speechxl.data.audio import AudioError, probe, read_audio, read_utterance, standardise
+from speechxl.data.audio import AudioError, audio_blocks, probe, read_audio, read_utterance, standardise
 from speechxl.shapes import Utterance
 from tests.conftest import tone
 
@@ -108,3 +108,15 @@ def test_standardising_equals_that_of_transformers():
     expected = Wav2Vec2FeatureExtractor(do_normalize=True)(samples, sampling_rate=16_000).input_values[0]
     np.testing.assert_allclose(standardise(samples), expected, atol=1e-6)
     assert np.isfinite(standardise(np.zeros(100, np.float32))).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "rate"), [("a.wav", 16_000), ("a.flac", 44_100), ("a.mp3", 22_050), ("a.opus", 48_000)]
+)
+@pytest.mark.parametrize("stretch", [(0.0, None), (1.3, 5.01)])
+def test_blocks_make_up_the_whole(tmp_path, name, rate, stretch):
+    samples = np.random.default_rng(0).normal(size=(9 * rate + 7, 2)) / 9
+    write(tmp_path / name, samples, rate, **({"format": "OGG", "subtype": "OPUS"} if name == "a.opus" else {}))
+    blocks = list(audio_blocks(tmp_path / name, *stretch, seconds=1.01))
+    assert len(blocks) > 4
+    np.testing.assert_allclose(np.concatenate(blocks), read_audio(tmp_path / name, *stretch), atol=1e-6)

@@ -71,3 +71,28 @@ def test_the_batch_does_not_change_the_logits_and_the_order_is_kept(ctc_model, v
 
 def test_a_recording_below_one_frame_gives_no_text(ctc_model, vocabulary):
     assert recogniser(ctc_model, vocabulary)([noise(0.02), np.zeros(16_000, np.float32)])[0].text == ""
+
+
+@pytest.mark.parametrize("normalise", [True, False])
+@pytest.mark.parametrize("norm", ["group", "layer"])
+def test_a_streamed_recording_gives_what_it_gives_in_memory(norm, normalise, vocabulary):
+    torch.manual_seed(0)
+    ctc_model = new_ctc_model(replace(small_preset(), extractor_norm=norm, conv_bias=norm == "layer"), vocabulary)
+    reader = recogniser(
+        ctc_model, vocabulary, normalise=normalise, window_seconds=2, context_seconds=0.5, batch_seconds=7
+    )
+    waveform = 0.1 + noise(21.37) * np.linspace(0.1, 3, int(21.37 * 16_000), dtype=np.float32)
+    for block in (1_000, 16_001, 400_000):
+        streamed = reader.stream(
+            lambda block=block: (waveform[at : at + block] for at in range(0, len(waveform), block))
+        )
+        (whole,) = reader([waveform])
+        assert streamed.text == whole.text
+        assert len(whole.words) > 5
+        for one, other in zip(streamed.words, whole.words, strict=True):
+            assert (one.text, one.start, one.end) == (other.text, other.start, other.end)
+            assert one.score == pytest.approx(other.score, rel=1e-3)
+
+
+def test_streaming_a_recording_below_one_frame_gives_no_text(ctc_model, vocabulary):
+    assert recogniser(ctc_model, vocabulary).stream(lambda: [noise(0.02)]).text == ""

@@ -238,7 +238,7 @@ def test_earlier_languages_are_replayed_and_the_extractor_can_be_frozen(corpus, 
     for (name, old), new in zip(before.named_parameters(), after.parameters(), strict=True):
         frozen = name.startswith("wav2vec2.feature_extractor")
         assert torch.equal(old, new) == frozen or not old.requires_grad, name
-    with pytest.raises(InputError, match="--freeze_extractor: the run in .* began with True"):
+    with pytest.raises(InputError, match=r"--freeze_extractor: the run in .* began with True"):
         adapt(str(pretrained_folder), out=tmp_path / "m", **both, replay_share=0.25, **QUICK, resume=True)
     with pytest.raises(InputError, match=r"--replay .*quy.tsv: nothing is left, all of it is heard or watched already"):
         adapt(
