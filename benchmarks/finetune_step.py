@@ -42,8 +42,8 @@ def _peer(model: Wav2Vec2ForCTC, waveform: torch.Tensor, targets: torch.Tensor) 
 def _own(model: Wav2Vec2ForCTC, waveform: torch.Tensor, targets: torch.Tensor) -> Step:
     task = Recognition(
         model, vocabulary=Vocabulary(("<pad>", "<unk>", "|", *map(chr, range(0x430, 0x430 + SYMBOLS - 3)))),
-        augment=Augment(time_prob=0.75, channel_prob=0.25), freeze_extractor=True, freeze_encoder=0, seed=1, lr=1e-4,
-        schedule=lambda step: 1.0, weight_decay=0.0,
+        augment=Augment(time_prob=0.75, channel_prob=0.25), freeze_extractor=True, freeze_encoder=0, languages=[""],
+        patience=0, seed=1, lr=1e-4, schedule=lambda step: 1.0, weight_decay=0.0,
     ).train()  # fmt: skip
     task.__dict__["_trainer"] = SimpleNamespace(global_step=0, training=True)
     size, device = len(waveform), waveform.device

@@ -4,6 +4,7 @@ A field whose default is None takes the value of the preset, or of the recipe th
 """
 
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from speechxl.errors import InputError
@@ -84,20 +85,37 @@ class Mask:
 
 @dataclass(frozen=True)
 class Augment:
-    """Time and channel masks of fine-tuning; None takes 0.75 and 0.25, and 0 from scratch and for tiny."""
+    """What keeps fine-tuning from learning the training set by heart: masks, other speeds, noise."""
 
     time_prob: float | None = None
-    """Like `Mask.prob`, over frames."""
+    """Like `Mask.prob`, over frames; None: 0.75, from scratch and for tiny 0."""
     time_length: int = 10
     """Frames of a span."""
     channel_prob: float | None = None
-    """Like `Mask.prob`, over the encoder's features."""
+    """Like `Mask.prob`, over the encoder's features; None: 0.25, from scratch and for tiny 0."""
     channel_length: int = 64
     """Features of a span."""
+    speed_prob: float = 0.0
+    """Probability that an utterance is heard at 0.9 or 1.1 times its speed (Ko et al. 2015)."""
+    noise_prob: float = 0.0
+    """Probability that noise is added to an utterance."""
+    noise: Path | None = None
+    """Folder of recordings that are mixed in as noise, such as MUSAN; by default noise is made, white to brown."""
+    snr: tuple[float, float] = (5.0, 20.0)
+    """Lowest and highest ratio of speech to noise, decibels."""
 
     def __post_init__(self) -> None:
-        _check_share("augment.time_prob", self.time_prob)
-        _check_share("augment.channel_prob", self.channel_prob)
+        for name in ("time_prob", "channel_prob"):
+            _check_share(f"augment.{name}", getattr(self, name))
+        for name in ("speed_prob", "noise_prob"):
+            _check(0 <= getattr(self, name) <= 1, f"augment.{name}", getattr(self, name), "from 0 to 1")
+        _check(self.snr[0] <= self.snr[1], "augment.snr", list(self.snr), "the lowest and the highest ratio")
+        _check(
+            self.noise is None or self.noise_prob > 0,
+            "augment.noise_prob",
+            self.noise_prob,
+            "above 0, to use --augment.noise",
+        )
         _check(self.time_length >= 1, "augment.time_length", self.time_length, "at least 1")
         _check(self.channel_length >= 1, "augment.channel_length", self.channel_length, "at least 1")
 
@@ -168,6 +186,8 @@ class Optim:
     """Batches of each process per optimizer step; None: what `target_batch_hours` asks for, or 1."""
     target_batch_hours: float | None = None
     """Hours of audio per optimizer step, over all processes; sets `accumulate` where that is not given."""
+    layer_decay: float = 1.0
+    """Factor of the learning rate from each transformer layer to the one below it; 1 for the same everywhere."""
     ema: float | None = None
     """Decay of an exponential moving average of the weights, which is then evaluated and kept; None for the last weights."""
 
@@ -175,6 +195,7 @@ class Optim:
         _check(self.lr is None or self.lr > 0, "optim.lr", self.lr, "positive")
         _check_share("optim.warmup", self.warmup)
         _check_share("optim.ema", self.ema)
+        _check(0 < self.layer_decay <= 1, "optim.layer_decay", self.layer_decay, "above 0, up to 1")
         _check(
             self.weight_decay is None or self.weight_decay >= 0, "optim.weight_decay", self.weight_decay, "at least 0"
         )

@@ -36,6 +36,7 @@ class SpeechDataset(Dataset):
         crop_to_shortest: Whether each batch is cropped to its shortest utterance, at random places.
         encode: Gives an utterance's reference text and the numbers of its symbols.
         read: Gives an utterance's waveform.
+        perturb: Changes a waveform by the draws of a key, before it is normalised.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class SpeechDataset(Dataset):
         crop_to_shortest: bool = False,
         encode: Callable[[Utterance], tuple[str, list[int]]] | None = None,
         read: Callable[[Utterance], np.ndarray] = read_utterance,
+        perturb: Callable[[np.ndarray, int], np.ndarray] | None = None,
     ) -> None:
         self.utterances, self.normalise, self.seed, self.read = utterances, normalise, seed, read
+        self.perturb = perturb
         self.max_seconds, self.crop_to_shortest, self.encode = max_seconds, crop_to_shortest, encode
         self._damaged: list[str] = []
         """Ids of utterances that were passed over for the batch that is being made."""
@@ -69,6 +72,8 @@ class SpeechDataset(Dataset):
     def item(self, utterance: Utterance, waveform: np.ndarray, turn: int) -> tuple[Utterance, int, np.ndarray]:
         """What `collate` takes of an utterance that is heard for the ``turn``-th time; ``waveform`` is the whole of it."""
         key = draw_key(self.seed, turn, utterance.id)
+        if self.perturb is not None:
+            waveform = self.perturb(waveform, key)
         if self.normalise:
             waveform = standardise(waveform)
         if self.max_seconds is not None:

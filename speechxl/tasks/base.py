@@ -87,6 +87,7 @@ class Task(lightning.LightningModule):
         eps: Of AdamW.
         clip: Largest gradient norm; None for no limit.
         layer_drop: Probability that a transformer layer is left out of a step, alike on all ranks.
+        layer_decay: Factor of the learning rate from each transformer layer to the one below it.
         cost: Of `flops_per_second`, to measure the device's utilisation.
     """
 
@@ -105,13 +106,14 @@ class Task(lightning.LightningModule):
         eps: float = 1e-6,
         clip: float | None = None,
         layer_drop: float = 0.0,
+        layer_decay: float = 1.0,
         cost: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         super().__init__()
         self.model: Any = model
         self.seed, self.lr, self.schedule, self.weight_decay = seed, lr, schedule, weight_decay
         self.betas, self.eps, self.clip, self.layer_drop = betas, eps, clip, layer_drop
-        self.cost = cost
+        self.layer_decay, self.cost = layer_decay, cost
         self.meter, self.dev_meter = Meter(), Meter()
         self.audio_samples = 0
         """Samples of this process's batches, padding included."""
@@ -170,7 +172,7 @@ class Task(lightning.LightningModule):
 
     def state_of_step(self) -> dict[str, float]:
         """What is logged beside the measures."""
-        return {"lr": self.optimizers().param_groups[0]["lr"]}  # type: ignore[union-attr]
+        return {"lr": self.optimizers().param_groups[-1]["lr"]}  # type: ignore[union-attr]
 
     def not_finite(self) -> tuple[list[str], int]:
         """Utterances since the last call whose loss is not finite, and optimizer steps in a row that were skipped till now."""
@@ -232,12 +234,13 @@ class Task(lightning.LightningModule):
         self.meter.load_state_dict(own.get("meter", {}), keep=self.global_rank == 0)
         self.setbacks = max(self.setbacks, own.get("setbacks", 0))
         self._skipped, self._count, self._seen = 0.0, 0.0, []
+        highest = [group["lr"] for group in self._groups()]
         for state in checkpoint["optimizer_states"]:
-            for group in state["param_groups"]:
-                rate = self.highest_lr * self.schedule(checkpoint["global_step"])
-                group.update(lr=rate, initial_lr=self.highest_lr, weight_decay=self.weight_decay)
+            for group, rate in zip(state["param_groups"], highest, strict=True):
+                now = rate * self.schedule(checkpoint["global_step"])
+                group.update(lr=now, initial_lr=rate, weight_decay=self.weight_decay)
         for state in checkpoint["lr_schedulers"]:
-            state["base_lrs"] = [self.highest_lr for _ in state["base_lrs"]]
+            state["base_lrs"] = highest
 
     @property
     def highest_lr(self) -> float:
@@ -246,12 +249,34 @@ class Task(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW on what is trained."""
-        parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(
-            parameters, lr=self.highest_lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=True
+            self._groups(), betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=True
         )
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """What is trained, by depth where the learning rate depends on it; the output layer comes last."""
+        layers = len(self.model.wav2vec2.encoder.layers)
+        groups: dict[int, list[torch.nn.Parameter]] = {}
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad:
+                depth = _depth(name, layers) if self.layer_decay < 1 else layers + 1
+                groups.setdefault(depth, []).append(parameter)
+        return [
+            {"params": groups[depth], "lr": self.highest_lr * self.layer_decay ** (layers + 1 - depth)}
+            for depth in sorted(groups)
+        ]
+
+
+def _depth(name: str, layers: int) -> int:
+    """0 for what is below the transformer layers, 1 for the first of them, ``layers`` + 1 for the output layer."""
+    if not name.startswith("wav2vec2."):
+        return layers + 1
+    parts = name.split(".")
+    if parts[1:3] == ["encoder", "layers"]:
+        return int(parts[3]) + 1
+    return layers if parts[1:3] == ["encoder", "layer_norm"] and layers else 0
 
 
 def _number(*place: int) -> int:

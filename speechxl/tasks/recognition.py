@@ -1,6 +1,7 @@
 """CTC fine-tuning (Baevski et al. 2020, section 4.3; Babu et al. 2022, section 4)."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,6 +19,8 @@ from speechxl.tasks.base import LossSum, Measures, Task
 from speechxl.text import Vocabulary
 
 log = logging.getLogger(__name__)
+_MOSTLY = 0.9
+"""Share of empty transcripts above which a model has learnt nothing."""
 
 
 class Recognition(Task):
@@ -29,6 +32,8 @@ class Recognition(Task):
         augment: Time and channel masks, without any None.
         freeze_extractor: Whether the feature extractor keeps its weights for good.
         freeze_encoder: Steps during which only the output layer is trained.
+        languages: Names whose places number the languages of batches.
+        patience: Steps after which a model that gives next to nothing but blanks is warned of.
         samples: Dev utterances whose transcripts are shown.
         training: Arguments of `Task`.
     """
@@ -41,15 +46,19 @@ class Recognition(Task):
         augment: Augment,
         freeze_extractor: bool,
         freeze_encoder: int,
+        languages: Sequence[str],
+        patience: int,
         samples: int = 3,
         **training: Any,
     ) -> None:
         super().__init__(model, **training)
         self.vocabulary, self.augment, self.samples = vocabulary, augment, samples
+        self.names, self.patience = languages, patience
+        self.dev_languages = _Rates()
         self.freeze_extractor, self.freeze_encoder = freeze_extractor, freeze_encoder
         self.encoder: Any = model.wav2vec2
         self.encoder.feature_extractor.requires_grad_(not freeze_extractor)
-        self._transcripts: list[tuple[str, str, str]] = []
+        self._transcripts: list[tuple[str, str, str, str]] = []
 
     @property
     def skips_parameters(self) -> bool:
@@ -76,9 +85,11 @@ class Recognition(Task):
         count = torch.tensor(float(len(losses)), device=losses.device)
         inside = torch.arange(logits.shape[1], device=logits.device) < frames[:, None]
         blank = (logits.detach().argmax(-1) == self.vocabulary.blank) & inside
+        posterior = logits.detach().float().softmax(-1)[..., self.vocabulary.blank] * inside
         measures: Measures = {
             "loss_per_symbol": (losses.sum(), targets.lengths.sum()),
             "blank_share": (blank.sum(), frames.sum()),
+            "blank_posterior": (posterior.sum(), frames.sum()),
         }
         return LossSum(losses.sum(), count, losses, measures)
 
@@ -91,24 +102,46 @@ class Recognition(Task):
         self.dev_meter.add("loss", losses.sum(), len(losses))
         hypotheses = greedy(logits, frames, self.vocabulary, self.encoder.geometry)
         texts = [hypothesis.text for hypothesis in hypotheses]
-        self._transcripts += zip(batch.ids, targets.texts, texts, strict=True)
+        languages = [self.names[number] or "(unknown)" for number in batch.languages.tolist()]
+        self._transcripts += zip(batch.ids, languages, targets.texts, texts, strict=True)
 
     def on_validation_epoch_end(self) -> None:
         """Error rates on dev, and a few transcripts."""
         transcripts, self._transcripts = sorted(self._transcripts), []
-        references, hypotheses = [text for _, text, _ in transcripts], [text for _, _, text in transcripts]
-        phones = self.vocabulary.delimiter is None
-        rates = {"per" if phones else "wer": count_errors(references, hypotheses, "word").rate}
-        if not phones:
-            rates["cer"] = count_errors(references, hypotheses, "char").rate
-        self.score = rates["per" if phones else "cer"]
-        rates["empty"] = sum(not text for text in hypotheses) / max(1, len(hypotheses))
+        rates = self._rates([row[2:] for row in transcripts])
+        self.score = rates["per" if self.vocabulary.delimiter is None else "cer"]
         for name, rate in rates.items():
-            self.dev_meter.add(name, torch.tensor(rate or 0.0))
-        log.info("dev: %s", ", ".join(f"{name} {rate:.3f}" for name, rate in rates.items() if rate is not None))
+            self.dev_meter.add(name, torch.tensor(rate))
+        log.info("dev: %s", ", ".join(f"{name} {rate:.3f}" for name, rate in rates.items()))
+        languages = sorted({row[1] for row in transcripts})
+        self.dev_languages.rates = {
+            language: self._rates([row[2:] for row in transcripts if row[1] == language]) for language in languages
+        }
+        if len(languages) > 1:
+            error = "per" if self.vocabulary.delimiter is None else "cer"
+            each = (f"{language} {self.dev_languages.rates[language][error]:.3f}" for language in languages)
+            log.info("  %s by language: %s", error, ", ".join(each))
         step = max(1, len(transcripts) // max(1, self.samples))
-        for id, reference, hypothesis in transcripts[::step][: self.samples]:
+        for id, _, reference, hypothesis in transcripts[::step][: self.samples]:
             log.info("  %s\n    reference:  %s\n    hypothesis: %s", id, reference, hypothesis)
+        if rates["empty"] > _MOSTLY and self.global_step >= self.patience:
+            log.warning(
+                "step %d: %.0f %% of the dev transcripts are empty, although the warm-up is long over. The likely causes: texts "
+                "that do not belong to their recordings (speechxl validate), a learning rate that is too high or too low "
+                "(--optim.lr, it is %g; --find_lr), too few steps, waveforms that are normalised otherwise than in pretraining "
+                "(do_normalize in preprocessor_config.json). --overfit 8 shows whether anything can be learnt; --curriculum "
+                "0.2 shortens the time of blanks",
+                self.global_step, 100 * rates["empty"], self.highest_lr,
+            )  # fmt: skip
+
+    def _rates(self, pairs: Sequence[tuple[str, ...]]) -> dict[str, float]:
+        """Error rates of references and hypotheses."""
+        references, hypotheses = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        phones = self.vocabulary.delimiter is None
+        rates = {"per" if phones else "wer": count_errors(references, hypotheses, "word").rate or 0.0}
+        if not phones:
+            rates["cer"] = count_errors(references, hypotheses, "char").rate or 0.0
+        return rates | {"empty": sum(not text for text in hypotheses) / max(1, len(hypotheses))}
 
     def _masks(self, batch: Batch, frames: Tensor, width: int) -> dict[str, Tensor | None]:
         augment = self.augment
@@ -124,6 +157,18 @@ class Recognition(Task):
                 prob=augment.channel_prob, length=augment.channel_length, min_spans=0, stream=CHANNELS,
             )  # fmt: skip
         return masks
+
+
+class _Rates:
+    """Error rates of each language at the last evaluation."""
+
+    def __init__(self) -> None:
+        self.rates: dict[str, dict[str, float]] = {}
+
+    def read(self) -> dict[str, dict[str, float]]:
+        """Measures of each language, which are then forgotten."""
+        rates, self.rates = self.rates, {}
+        return rates
 
 
 def _targets(batch: Batch) -> Targets:

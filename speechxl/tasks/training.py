@@ -50,7 +50,7 @@ def fit(
     strategy: str = "auto",
     timeout: float = 10.0,
     compile: bool = False,
-    keep: Callable[[], None] | None = None,
+    keep: Callable[[bool], None] | None = None,
     ema: float | None = None,
     guard: Guard | None = None,
     probe: Callback | None = None,
@@ -67,7 +67,7 @@ def fit(
         strategy: Of several processes, ``"ddp"``, ``"fsdp"`` or ``"auto"``.
         timeout: Minutes that a process waits for the others.
         compile: Whether the transformer layers are compiled.
-        keep: Called whenever dev error (`Task.score`) is lower than ever.
+        keep: Called after each evaluation, with whether dev error (`Task.score`) is lower than ever.
         ema: Decay of a moving average of the weights, which are evaluated and in the end left in the model.
         guard: What to do when the codebook collapses; None where there is none.
         probe: Called with the other callbacks.
@@ -189,18 +189,18 @@ def _where_to_go_on(checkpoint: Path) -> str:
 
 
 class _Best(Callback):
-    """Calls ``keep`` when dev error is lower than ever."""
+    """Calls ``keep`` after each evaluation, and says whether dev error is lower than ever."""
 
-    def __init__(self, keep: Callable[[], None]) -> None:
+    def __init__(self, keep: Callable[[bool], None]) -> None:
         self.keep = keep
         self.best = float("inf")
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         score = pl_module.score
-        if score is not None and score < self.best:
-            self.best = score
+        if score is not None:
+            better, self.best = score < self.best, min(score, self.best)
             if trainer.is_global_zero:
-                self.keep()
+                self.keep(better)
 
     def state_dict(self) -> dict[str, float]:
         return {"best": self.best}

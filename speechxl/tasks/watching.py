@@ -56,7 +56,7 @@ class Measures(Callback):
     def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         if trainer.is_global_zero:
             self.table.open(trainer.global_step)
-            if hasattr(pl_module, "languages"):
+            if hasattr(pl_module, "dev_languages"):
                 self.languages.open(trainer.global_step)
         if pl_module.device.type == "cuda":
             self.peak = matmul_rate(pl_module.device, self.precision)

@@ -160,6 +160,7 @@ def run_contrastive(
         weight_decay=optim.weight_decay or 0.0,
         clip=optim.clip,
         layer_drop=dropout.layer or 0.0,
+        layer_decay=optim.layer_decay,
         cost=cost,
     )
     if fresh and objective.code_spread:

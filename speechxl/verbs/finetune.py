@@ -18,13 +18,17 @@ def finetune(
     units: Literal["char", "phoneme"] = "char",
     column: str | None = None,
     vocabulary: Path | None = None,
-    max_steps: int = 10_000,
+    max_steps: int | None = None,
     batch_seconds: float = 40.0,
     precision: Literal["32", "bf16"] = "32",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     seed: int = 1,
     resume: bool = False,
     dry_run: bool = False,
+    overfit: int | None = None,
+    find_lr: bool = False,
+    alpha: float = 0.5,
+    average_best: int = 1,
     freeze_extractor: bool | None = None,
     freeze_encoder: float | None = None,
     curriculum: float | None = None,
@@ -47,13 +51,18 @@ def finetune(
         units: What is recognised: characters, or phones that are separated by spaces.
         column: Manifest column of the targets; by default "text", or "phonemes" for phones.
         vocabulary: Text file with one symbol a line, or vocab.json; by default the symbols of the training text.
-        max_steps: Optimizer steps.
+        max_steps: Optimizer steps; by default by the hours of speech: 2000 for 10 minutes, 4000 for one hour, 10000 for ten.
         batch_seconds: Audio of a batch, padding included.
         precision: "bf16" computes in bfloat16 where that is safe.
         device: Where to compute.
         seed: Of all random draws.
         resume: Continue the run that stands in --out.
         dry_run: Say what would be done, and do nothing.
+        overfit: Train and evaluate on this many utterances only, without masks and dropout, to see whether anything can be
+            learnt: the error should go to 0. For example 8.
+        find_lr: Try learning rates from very low to too high for some hundred steps, say which to take, and stop.
+        alpha: Languages, and corpora of each, are drawn with p ∝ (hours / all hours)^alpha; 1 is as they come.
+        average_best: Average the weights of so many best evaluations at the end, if that is no worse on dev.
         freeze_extractor: Whether the feature extractor keeps its weights; by default yes, from scratch and for tiny no.
         freeze_encoder: Share of the steps in which only the output layer is trained; by default 0.1, from scratch and
             for tiny 0.
@@ -67,23 +76,33 @@ def finetune(
         data: Audio.
         watch: Evaluation and checkpoints.
     """
+    import logging
     from dataclasses import replace
     from functools import partial
+    from typing import Any
 
     import torch
 
-    from speechxl.config import PRESETS, check_run, fill, resolve
+    from speechxl.config import PRESETS, check_run, resolve
     from speechxl.data.datamodule import SpeechData, SpeechDataset
     from speechxl.data.manifest import write_manifest
+    from speechxl.data.sampling import group_hours, group_shares
+    from speechxl.decoding.recogniser import Recogniser
     from speechxl.errors import InputError
+    from speechxl.models.device import choose_device
+    from speechxl.models.memory import training_memory
     from speechxl.models.weights import Card, load_encoder_for_ctc, new_ctc_model, read_card, save_model
     from speechxl.tasks.processes import rank, world_size
     from speechxl.tasks.recognition import Recognition
     from speechxl.tasks.schedule import tri_stage
     from speechxl.tasks.training import fit
-    from speechxl.verbs import labelled
-    from speechxl.verbs.training import accumulation, open_run, schedule, seconds, settings_yaml
+    from speechxl.verbs import labelled, recipe
+    from speechxl.verbs.best import BestWeights, dev_error
+    from speechxl.verbs.lr_finder import try_rates
+    from speechxl.verbs.plan import make_plan
+    from speechxl.verbs.training import open_run, schedule, seconds, settings_yaml
 
+    log = logging.getLogger(__name__)
     if (model is None) == (preset is None):
         raise InputError(
             "Name either a MODEL to start from (a folder, or facebook/wav2vec2-xls-r-300m), or --preset tiny for a model "
@@ -91,53 +110,50 @@ def finetune(
         )
     if model is not None and architecture != Architecture():
         raise InputError("--architecture sizes a model from scratch (--preset); a MODEL folder has its size already.")
-    check_run(max_steps, batch_seconds, freeze_encoder=freeze_encoder, curriculum=curriculum)
-    scratch = model is None
     column = column or ("text" if units == "char" else "phonemes")
     card = Card(normalise=PRESETS[preset].normalise, preset=preset) if preset else read_card(str(model))
     family = PRESETS[card.preset or "xls-r-300m"]
-    whole = scratch or family.finetune_whole
-    optim = fill(optim, lr=family.lr if scratch else family.finetune_lr, warmup=0.1, weight_decay=0.0)
-    augment = fill(augment, time_prob=0.0 if whole else 0.75, channel_prob=0.0 if whole else 0.25)
-    data = fill(data, min_seconds=0.1, max_seconds=30.0)
-    freeze_extractor = not whole if freeze_extractor is None else freeze_extractor
-    freeze_encoder = (0.0 if whole else 0.1) if freeze_encoder is None else freeze_encoder
-    curriculum = (0.2 if whole else 0.0) if curriculum is None else curriculum
+    if overfit is not None:
+        augment, dropout = Augment(0.0, 10, 0.0), Dropout(0.0, 0.0, 0.0, 0.0, 0.0)
+    usual = recipe.settle(
+        family, scratch=model is None, optim=optim, augment=augment, data=data, freeze_extractor=freeze_extractor,
+        freeze_encoder=freeze_encoder, curriculum=curriculum,
+    )  # fmt: skip
+    optim, augment, data = usual.optim, usual.augment, usual.data
     corpus = labelled.read(train, dev, split, units, column, vocabulary, data, seed)
+    if overfit is not None:
+        corpus = labelled.only(corpus, overfit, seed)
+    if max_steps is None:
+        max_steps = 1000 if overfit else recipe.usual_steps(seconds(corpus.train) / 3600)
+    check_run(max_steps, batch_seconds, freeze_encoder=usual.freeze_encoder, curriculum=usual.curriculum, alpha=alpha)
     settings = settings_yaml(
         model=model, train=train, out=out, dev=dev, split=split, preset=preset, units=units, column=column,
         vocabulary=vocabulary, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device,
-        seed=seed, freeze_extractor=freeze_extractor, freeze_encoder=freeze_encoder, curriculum=curriculum,
-        architecture=architecture, dropout=dropout, augment=augment, optim=optim, data=data, watch=watch,
+        seed=seed, overfit=overfit, alpha=alpha, average_best=average_best, freeze_extractor=usual.freeze_extractor,
+        freeze_encoder=usual.freeze_encoder, curriculum=usual.curriculum, architecture=architecture, dropout=dropout,
+        augment=augment, optim=optim, data=data, watch=watch,
     )  # fmt: skip
     torch.manual_seed(seed)
     if preset:
         network = new_ctc_model(resolve(preset, architecture, dropout), corpus.vocabulary)
     else:
         network = load_encoder_for_ctc(str(model), corpus.vocabulary, dropout)
-    world = world_size(device)
-    accumulate = accumulation(optim, batch_seconds, world)
-    document = corpus.document | {
-        "schema": 1,
-        "out": str(out),
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "max_steps": max_steps,
-        "epochs": max_steps * accumulate * world * batch_seconds / seconds(corpus.train),
-    }
-    plan = schedule(watch, max_steps, accumulate)
-    if dry_run:
-        return Outcome(document, labelled.summary(document))
-    open_run(out, settings, network, resume=resume)
-    if rank() == 0:
-        write_manifest(out / "dev.tsv", corpus.dev)
-    if corpus.infeasible and rank() == 0:
-        write_manifest(out / "dropped.tsv", corpus.infeasible)
+    make = partial(SpeechDataset, languages=corpus.languages, normalise=card.normalise, seed=seed, encode=corpus.encode)
+    hours = group_hours(corpus.train)
+    shares = group_shares(hours, alpha)
+    speech = SpeechData(
+        make(corpus.train, perturb=labelled.perturb(augment)), make(corpus.dev), batch_seconds, data.workers,
+        curriculum=round(usual.curriculum * max_steps), shares=shares, max_damaged=data.max_damaged,
+    )  # fmt: skip
+    plan = make_plan(shares, hours, speech.seconds_per_batch, optim, max_steps, world_size(device))
     task = Recognition(
         network,
         vocabulary=corpus.vocabulary,
         augment=augment,
-        freeze_extractor=freeze_extractor,
-        freeze_encoder=round(freeze_encoder * max_steps),
+        freeze_extractor=usual.freeze_extractor,
+        freeze_encoder=round(usual.freeze_encoder * max_steps),
+        languages=corpus.languages,
+        patience=round((usual.freeze_encoder + 3 * (optim.warmup or 0.0)) * max_steps),
         samples=watch.samples,
         seed=seed,
         lr=optim.lr or 0.0,
@@ -146,22 +162,57 @@ def finetune(
         eps=1e-8,
         clip=optim.clip,
         layer_drop=network.config.layerdrop,
+        layer_decay=optim.layer_decay,
     )
+    document = corpus.document | {
+        "schema": 1,
+        "out": str(out),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "max_steps": max_steps,
+        "update_hours": plan.update_hours,
+        "epochs": max_steps * plan.update_hours / sum(hours.values()),
+        "memory_gib": round(training_memory(network, batch_seconds, precision) / 2**30, 2),
+        "vocabulary": [symbol for n, symbol in enumerate(corpus.vocabulary.symbols) if corpus.vocabulary.is_written(n)],
+    }
+    table = f"{plan.table()}\n" if len(plan.languages) > 1 else ""
+    if dry_run:
+        return Outcome(document, table + labelled.summary(document))
+    log.info("%s%s", table, labelled.summary(document))
+    run = partial(fit, precision=precision, device=device, timeout=watch.timeout)
+    if find_lr:
+        rates = try_rates(task, speech, plan.accumulate, run)
+        return Outcome(document | rates, f"take --optim.lr {rates['lr']:.1e}\n{rates['table']}")
+    open_run(out, settings, network, resume=resume)
+    if rank() == 0:
+        write_manifest(out / "dev.tsv", corpus.dev)
+        if corpus.infeasible:
+            write_manifest(out / "dropped.tsv", corpus.infeasible)
     card = replace(card, units=units, column=column, vocabulary=corpus.vocabulary.hash, languages=corpus.languages)
-    make = partial(SpeechDataset, languages=corpus.languages, normalise=card.normalise, seed=seed, encode=corpus.encode)
-    speech = SpeechData(
-        make(corpus.train),
-        make(corpus.dev),
-        batch_seconds,
-        data.workers,
-        curriculum=round(curriculum * max_steps),
-        max_damaged=data.max_damaged,
-    )
-    best: dict[str, float | None] = {}
+    best: dict[str, Any] = {}
+    weights = BestWeights(out, network, average_best)
 
-    def keep() -> None:
-        best.update(step=task.global_step, error=task.score)
-        save_model(out, network, card, corpus.vocabulary, settings)
+    def keep(better: bool) -> None:
+        if better:
+            best.update(step=task.global_step, error=task.score)
+            save_model(out, network, card, corpus.vocabulary, settings)
+        if average_best > 1:
+            weights(task.global_step, task.score or 0.0)
 
-    fit(task, speech, out, plan, precision=precision, device=device, timeout=watch.timeout, keep=keep, ema=optim.ema)
+    run(task, speech, out, schedule(watch, max_steps, plan.accumulate), keep=keep, ema=optim.ema)
+    if average_best > 1 and rank() == 0 and best and (steps := weights.average()):
+        recogniser = Recogniser(
+            network,
+            corpus.vocabulary,
+            normalise=card.normalise,
+            device=choose_device(device),
+            batch_seconds=batch_seconds,
+        )
+        error = dev_error(recogniser, corpus.dev, column)
+        log.info(
+            "average of the models at steps %s: error %.3f on dev, the best alone %.3f", steps, error, best["error"]
+        )
+        if error <= best["error"]:
+            best.update(step=steps, error=error)
+            save_model(out, network.cpu(), card, corpus.vocabulary, settings)
+        weights.remove()
     return Outcome(document | {"best": best}, str(out), PARTIAL if corpus.faults or speech.damaged else 0)

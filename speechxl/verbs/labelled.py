@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from speechxl.config import Data
+from speechxl.config import Augment, Data
+from speechxl.data.datamodule import draw_key
 from speechxl.data.manifest import Fault
+from speechxl.data.perturb import Perturb
+from speechxl.data.sources import find_audio
 from speechxl.errors import InputError, NothingMatched
 from speechxl.models.frames import FrameGeometry
 from speechxl.objectives.ctc import frames_needed
@@ -70,8 +73,28 @@ def summary(document: dict[str, Any]) -> str:
     """One line on a labelled corpus and the run on it."""
     return (
         "{utterances} utterances, {hours:.2f} h, {dev_utterances} for dev, {symbols} symbols, {parameters:,} parameters, "
-        "{max_steps} steps, about {epochs:.1f} epochs".format(**document)
+        "{max_steps} steps, about {epochs:.1f} epochs, about {memory_gib:.1f} GiB of memory".format(**document)
     )
+
+
+def only(corpus: Labelled, count: int, seed: int) -> Labelled:
+    """The same few utterances to train and to evaluate on."""
+    if count < 1:
+        raise InputError(f"--overfit must be at least 1, got {count}.")
+    few = sorted(corpus.train, key=lambda row: draw_key(seed, 0, row.id))[:count]
+    return replace(corpus, train=few, dev=few)
+
+
+def perturb(augment: Augment) -> Perturb | None:
+    """Changes of the waveforms; None where none are asked for.
+
+    Raises:
+        NothingMatched: If the folder of noise holds no recordings.
+    """
+    if not augment.speed_prob and not augment.noise_prob:
+        return None
+    noises = [] if augment.noise is None else [row.path for row in find_audio([str(augment.noise)])]
+    return Perturb(speed_prob=augment.speed_prob, noise_prob=augment.noise_prob, snr=augment.snr, noises=noises)
 
 
 def read(

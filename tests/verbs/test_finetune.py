@@ -1,17 +1,25 @@
 import json
+import math
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import soundfile
+import torch
 import yaml
+from safetensors.torch import load_file
 
-from speechxl.config import Optim, Watch
+from speechxl.config import Augment, Optim, Watch
 from speechxl.data.manifest import read_manifest, write_manifest
 from speechxl.errors import InputError
 from speechxl.models.weights import load_ctc_model
+from speechxl.tasks.recognition import Recognition
+from speechxl.verbs import best, lr_finder
 from speechxl.verbs.evaluate import evaluate
 from speechxl.verbs.finetune import finetune
+from speechxl.verbs.recipe import usual_steps
 from speechxl.verbs.transcribe import transcribe
 from tests.conftest import SMALL
 
@@ -203,7 +211,7 @@ def test_dev_rows_of_one_corpus_are_used_where_another_has_none(corpus, tmp_path
 def test_rows_that_were_held_out_can_be_evaluated(corpus, tmp_path):
     change(corpus, split=lambda row: "")
     outcome = scratch(corpus, tmp_path / "m")
-    document = evaluate(str(tmp_path / "m"), [tmp_path / "m" / "dev.tsv"]).document
+    document = evaluate(str(tmp_path / "m"), [tmp_path / "m" / "dev.tsv"], precision="32").document
     assert document["utterances"] == outcome.document["dev_utterances"] > 0
     assert document["cer"] == pytest.approx(outcome.document["best"]["error"])
 
@@ -259,7 +267,7 @@ def test_a_recording_that_cannot_be_decoded_is_passed_over_during_training(corpu
     samples, rate = soundfile.read(corpus / "u01.wav")
     samples[100] = float("nan")
     soundfile.write(corpus / "u01.wav", samples, rate, subtype="FLOAT")
-    outcome = scratch(corpus, tmp_path / "m", max_steps=4)
+    outcome = scratch(corpus, tmp_path / "m", max_steps=8)
     assert outcome.code == 4
     assert caplog.text.count("passed over") == 1
     assert "is not a finite number" in caplog.text
@@ -283,3 +291,133 @@ def test_a_column_that_is_not_there_lists_those_that_are(corpus, tmp_path):
     change(corpus, extra=lambda row: {"ipa": "a b"})
     with pytest.raises(InputError, match=r"column 'phones' is empty .* --column \(there are also ipa\)"):
         scratch(corpus, tmp_path / "m", column="phones")
+
+
+def test_the_steps_follow_the_hours_of_speech(corpus, tmp_path):
+    change(corpus, duration=lambda row: row.duration)
+    options = {**QUICK, "max_steps": None}
+    outcome = finetune(train=[corpus], out=tmp_path / "m", preset="tiny", architecture=SMALL, dry_run=True, **options)
+    assert outcome.document["max_steps"] == usual_steps(outcome.document["hours"]) == 2000
+    assert [usual_steps(hours) for hours in (1 / 6, 1, 10, 100, 10_000)] == [2000, 4000, 10_000, 25_200, 50_000]
+
+
+def test_an_update_of_a_large_model_is_minutes_and_of_a_small_one_a_batch(corpus, tmp_path, pretrained_folder):
+    small = finetune(str(pretrained_folder), train=[corpus], out=tmp_path / "m", dry_run=True, **QUICK).document
+    (pretrained_folder / "speechxl.json").unlink()
+    large = finetune(str(pretrained_folder), train=[corpus], out=tmp_path / "m", dry_run=True, **QUICK).document
+    assert small["update_hours"] * 3600 < 4
+    assert large["update_hours"] * 3600 == pytest.approx(160, rel=0.1)
+
+
+def test_languages_are_balanced(corpus, tmp_path):
+    rows = read_manifest(corpus / "manifest.tsv")
+    few = [row for row in rows if row.split == "dev" or row.language == "quy" or row.id == "u01.wav"]
+    write_manifest(corpus / "manifest.tsv", few)
+    alike = scratch(corpus, tmp_path / "m", dry_run=True, alpha=0.0)
+    as_they_come = scratch(corpus, tmp_path / "m", dry_run=True, alpha=1.0)
+    assert "swh" in alike.text.splitlines()[2]
+    epochs = [float(outcome.text.splitlines()[2].split()[-1]) for outcome in (alike, as_they_come)]
+    assert epochs[0] > 2 * epochs[1]
+    assert as_they_come.text.splitlines()[1].split()[-1] == as_they_come.text.splitlines()[2].split()[-1]
+
+
+def test_a_few_utterances_are_learnt_by_heart(corpus, tmp_path):
+    augment, watch = Augment(noise_prob=0.5), Watch(log_every=50, eval_every=50)
+    outcome = scratch(
+        corpus, tmp_path / "m", max_steps=300, optim=Optim(lr=1e-2), overfit=2, augment=augment, watch=watch
+    )
+    assert outcome.document["utterances"] == outcome.document["dev_utterances"] == 2
+    assert outcome.document["best"]["error"] < 0.1
+    settings = yaml.safe_load((tmp_path / "m" / "config.yaml").read_text())
+    assert settings["augment"]["noise_prob"] == 0.0
+    assert settings["overfit"] == 2
+
+
+def test_a_learning_rate_is_suggested_and_nothing_is_written(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(lr_finder, "STEPS", 30)
+    outcome = scratch(corpus, tmp_path / "m", find_lr=True)
+    assert lr_finder.LOWEST < outcome.document["lr"] < lr_finder.HIGHEST
+    assert len(outcome.document["rates"]) >= 25
+    assert outcome.text.startswith("take --optim.lr ")
+    assert not (tmp_path / "m").exists()
+
+
+def test_the_rate_with_the_lowest_loss_is_a_limit():
+    rates = [10.0**power for power in range(-6, 0)] * 1
+    steps = [rate for rate in rates for _ in range(40)]
+    losses = [
+        {-6: 3.0, -5: 3.0, -4: 2.0, -3: 1.0, -2: 5.0, -1: float("nan")}[round(math.log10(rate))] for rate in steps
+    ]
+    assert lr_finder.suggest(steps, losses)["lr"] == pytest.approx(1e-4)
+
+
+def test_the_best_models_are_averaged(corpus, tmp_path, monkeypatch):
+    averaged, average = [], best.BestWeights.average
+    state = {}
+
+    def spy(self):
+        files = self._files()
+        state.update(files=[(step, error, load_file(path)) for step, error, path in files])
+        averaged.append(average(self))
+        return averaged[-1]
+
+    monkeypatch.setattr(best.BestWeights, "average", spy)
+    monkeypatch.setattr("speechxl.verbs.best.count_errors", lambda *_: SimpleNamespace(rate=0.0))
+    watch = Watch(log_every=1, eval_every=1)
+    outcome = scratch(corpus, tmp_path / "m", average_best=3, max_steps=6, watch=watch, optim=Optim(lr=1e-2))
+    assert outcome.document["best"] == {"step": averaged[0], "error": 0.0}
+    assert len(averaged[0]) == 3
+    model, *_ = load_ctc_model(str(tmp_path / "m"))
+    weights = model.state_dict()
+    for name in ("lm_head.weight", "wav2vec2.encoder.layers.1.attention.q_proj.weight"):
+        mean = sum(each[name].double() for _, _, each in state["files"]) / 3
+        torch.testing.assert_close(weights[name].double(), mean, atol=1e-6, rtol=0)
+    assert not (tmp_path / "m" / "best").exists()
+
+
+def test_the_best_weights_survive_an_interruption(tmp_path):
+    model = torch.nn.Linear(2, 1)
+    weights = best.BestWeights(tmp_path, model, 2)
+    for step, error in [(10, 0.9), (20, 0.5), (30, 0.7), (40, 0.6)]:
+        weights(step, error)
+    assert [(step, error) for step, error, _ in weights._files()] == [(20, 0.5), (40, 0.6)]
+    best.BestWeights(tmp_path, model, 2)(30, 0.8)  # continued from a checkpoint of before step 40
+    assert [(step, error) for step, error, _ in weights._files()] == [(20, 0.5), (30, 0.8)]
+
+
+def test_layers_learn_the_slower_the_lower_they_are(corpus, tmp_path, monkeypatch):
+    optimizers = []
+    configure = Recognition.configure_optimizers
+    monkeypatch.setattr(
+        Recognition, "configure_optimizers", lambda self: optimizers.append(found := configure(self)) or found
+    )
+    scratch(corpus, tmp_path / "m", optim=Optim(lr=1e-2, layer_decay=0.5))
+    groups = optimizers[0]["optimizer"].param_groups
+    assert [group["initial_lr"] for group in groups] == pytest.approx([1e-2 * 0.5**n for n in (3, 2, 1, 0)])
+    model, *_ = load_ctc_model(str(tmp_path / "m"))
+    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
+    before = (tmp_path / "m" / "metrics.csv").read_text()
+    scratch(corpus, tmp_path / "m", optim=Optim(lr=1e-2, layer_decay=0.5), max_steps=4, resume=True)
+    assert (tmp_path / "m" / "metrics.csv").read_text().startswith(before[: before.index("\n1,")])
+
+
+def test_nothing_but_blanks_is_explained_and_errors_are_given_by_language(corpus, tmp_path, caplog):
+    caplog.set_level("INFO")
+    scratch(corpus, tmp_path / "m", max_steps=20, optim=Optim(lr=3e-3), watch=Watch(log_every=10, eval_every=20))
+    rows = (tmp_path / "m" / "languages.csv").read_text().splitlines()
+    assert {tuple(row.split(",")[1:3]) for row in rows[1:]} >= {("quy", "dev_cer"), ("swh", "dev_cer")}
+    assert "blank_posterior" in (tmp_path / "m" / "metrics.csv").read_text()
+    assert "cer by language: quy " in caplog.text
+    assert "of the dev transcripts are empty" in caplog.text
+    assert "--overfit 8" in caplog.text
+
+
+def test_other_speeds_and_noise_are_heard_and_repeat(corpus, tmp_path):
+    (tmp_path / "noise").mkdir()
+    soundfile.write(tmp_path / "noise" / "n.wav", np.random.default_rng(0).normal(size=16_000) / 9, 16_000)
+    augment = Augment(speed_prob=0.5, noise_prob=0.5, noise=tmp_path / "noise")
+    losses = []
+    for name, options in (("a", {"augment": augment}), ("b", {"augment": augment}), ("c", {})):
+        scratch(corpus, tmp_path / name, **options)
+        losses.append((tmp_path / name / "metrics.csv").read_text().split("\n1,loss,")[1].split("\n")[0])
+    assert losses[0] == losses[1] != losses[2]

@@ -1,0 +1,83 @@
+"""The best models of a run, and their average."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from speechxl.decoding.recogniser import Recogniser
+from speechxl.evaluation.metrics import count_errors
+from speechxl.files import replace_file
+from speechxl.shapes import Utterance
+from speechxl.verbs.labelled import target
+from speechxl.verbs.recognise import recognise
+
+FOLDER = "best"
+
+
+def dev_error(recogniser: Recogniser, dev: Sequence[Utterance], column: str) -> float:
+    """Error rate in the recogniser's units, characters or phones, over all utterances together."""
+    items = [(item.utterance, item.hypothesis) for item in recognise(recogniser, dev)]
+    pairs = [(target(utterance, column), found.text) for utterance, found in items if found is not None]
+    unit: Literal["char", "word"] = "char" if recogniser.vocabulary.units == "char" else "word"
+    return count_errors([pair[0] for pair in pairs], [pair[1] for pair in pairs], unit).rate or 0.0
+
+
+class BestWeights:
+    """Weights of the evaluations with the lowest error so far, in files, so that a run can be interrupted.
+
+    Args:
+        out: Folder of the run.
+        model: That is trained.
+        count: How many are kept.
+    """
+
+    def __init__(self, out: Path, model: torch.nn.Module, count: int) -> None:
+        self.folder, self.model, self.count = out / FOLDER, model, count
+
+    def __call__(self, step: int, error: float) -> None:
+        """Keeps the weights as they are now, if they are among the best."""
+        self._drop(lambda other, _: other >= step)  # of a run that was interrupted and continued
+        replace_file(self.folder / f"{step}-{error:.6f}.safetensors", lambda part: save_file(self._state(), part))
+        kept = {item[0] for item in sorted(self._files(), key=lambda item: (item[1], -item[0]))[: self.count]}
+        self._drop(lambda other, _: other not in kept)
+
+    def average(self) -> list[int]:
+        """Loads the mean of the weights into the model.
+
+        Returns:
+            Steps that they are from; none if there is nothing to average.
+        """
+        files = self._files()
+        if len(files) < 2:
+            return []
+        total: dict[str, torch.Tensor] = {}
+        for _, _, path in files:
+            for name, value in load_file(path).items():
+                total[name] = total[name] + value.double() if name in total else value.double()
+        mean = {name: value / len(files) for name, value in total.items()}
+        self.model.load_state_dict(mean, strict=False)
+        return [step for step, _, _ in files]
+
+    def remove(self) -> None:
+        """Deletes the files."""
+        self._drop(lambda step, error: True)
+        if self.folder.exists():
+            self.folder.rmdir()
+
+    def _state(self) -> dict[str, Any]:
+        return {name: value.detach().cpu().contiguous() for name, value in self.model.named_parameters()}
+
+    def _files(self) -> list[tuple[int, float, Path]]:
+        found = []
+        for path in self.folder.glob("*.safetensors"):
+            step, _, error = path.stem.partition("-")
+            found.append((int(step), float(error), path))
+        return sorted(found)
+
+    def _drop(self, which: Callable[[int, float], bool]) -> None:
+        for step, error, path in self._files():
+            if which(step, error):
+                path.unlink()
