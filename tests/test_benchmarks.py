@@ -11,7 +11,7 @@ SCRIPTS = ["encoder", "pretrain_step", "finetune_step"]
 
 
 def test_every_benchmark_is_tried():
-    helpers, others = {"compare", "models"}, {"planning", "streaming", "pretrain_profile"}
+    helpers, others = {"compare", "models"}, {"planning", "streaming", "pretrain_profile", "transcribe"}
     assert {path.stem for path in BENCHMARKS.glob("*.py")} - helpers == {*SCRIPTS, *others}
 
 
@@ -49,6 +49,14 @@ def test_memory_of_streaming_does_not_grow_with_the_corpus():
     assert large["shards"] > 3 * small["shards"] > 6
     assert large["utterances"] > 3 * small["utterances"] > 60
     assert large["mib"] < small["mib"] + 25  # the corpus grows by 12 minutes, 22 MiB of FLAC and 44 of float32
+
+
+def test_transcribing_gives_the_peer_s_text():
+    document, _ = document_of("transcribe", "--files", "3", "--peer_batches", "1")
+    peer, own, _ = document["results"]
+    assert (peer["side"], own["side"], own["how"]) == ("peer", "speechxl", "32")
+    assert peer["different_characters"] == own["different_characters"] == 0
+    assert own["speedup"] > 0
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
