@@ -56,7 +56,7 @@ class Placement:
 
     units: list[Placed]
     score: float
-    """Geometric mean of the probabilities of all frames, blanks included, that no star takes."""
+    """Geometric mean of the probabilities of the frames of all symbols of the vocabulary."""
 
 
 def read_script(
@@ -134,10 +134,8 @@ def place(logits: Tensor, script: Script, vocabulary: Vocabulary, geometry: Fram
         parts = [Placed(script.symbols[number], *times[number], _score([heard[number]])) for number in numbers]
         score = _score([heard[number] for number in numbers])
         units.append(Placed(unit, parts[0].start, parts[-1].end, score, parts) if parts else None)
-    starred = sum(
-        stop - first for first, stop, token in zip(spans.first, spans.stop, script.tokens, strict=True) if token == STAR
-    )
-    return Placement(_filled(units, script.units, seconds), math.exp(spans.total / int(len(emissions) - starred)))
+    spoken = [frames for frames, owner in zip(heard, script.owners, strict=True) if owner is not None]
+    return Placement(_filled(units, script.units, seconds), _score(spoken) or 0.0)
 
 
 def _times(

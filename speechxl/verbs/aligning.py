@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 _CURE = "write the text as that of the training was, or align without them: --unknown skip, or --unknown star."
 _GROUP_SECONDS = 600
 """Audio that is held in memory and sorted by length together."""
+_NAMED = 10
+"""Symbols, or doubtful utterances, that are named in a message; of more, the number is given."""
 _FEWEST = 5
 """Utterances without which none is said to be unlike the others."""
 
@@ -83,8 +85,8 @@ def read_scripts(
 
 
 def _counted(symbols: Counter[str]) -> str:
-    names = [f"{symbol!r} ({code_points(symbol)}) {count}x" for symbol, count in symbols.most_common(10)]
-    return ", ".join(names) + (f" and {len(symbols) - 10} more" if len(symbols) > 10 else "")
+    names = [f"{symbol!r} ({code_points(symbol)}) {count}x" for symbol, count in symbols.most_common(_NAMED)]
+    return ", ".join(names) + (f" and {len(symbols) - _NAMED} more" if len(symbols) > _NAMED else "")
 
 
 def align_all(
@@ -146,7 +148,10 @@ def doubt(results: Sequence[dict[str, Any]]) -> list[int]:
         result = results[number]
         text = f"text and audio may not belong together: score {result['score']:.3f}, median {np.exp(median):.3f}"
         result["warnings"].append(text)
-        log.warning("%s: %s", result["audio"], text)
+    for number in doubtful[:_NAMED]:
+        log.warning("%s: %s", results[number]["audio"], results[number]["warnings"][-1])
+    if len(doubtful) > _NAMED:
+        log.warning("and %d more, whose warnings stand in --json", len(doubtful) - _NAMED)
     return doubtful
 
 
