@@ -71,30 +71,26 @@ def align_symbols(emissions: np.ndarray, tokens: Sequence[int], blank: int, bloc
         first = max(0, last - len(passed) - 1)
         blanks, symbols = held.pop()
         moves = np.zeros((2, len(passed), last - first + 1), dtype=np.int8)
-        within = slice(first, last)
-        ends = _advance(
-            (blanks[first : last + 1], symbols[within]),
-            passed,
-            columns[within],
-            blank,
-            apart[first : max(first, last - 1)],
-            moves,
-        )
+        part = blanks[first : last + 1], symbols[first:last]
+        ends = _advance(part, passed, columns[first:last], blank, apart[first : max(first, last - 1)], moves)
         if start == starts[-1]:
             state -= int(ends[1][-1] > ends[0][-1])
             total = float(max(ends[0][-1], ends[1][-1]))
             if not np.isfinite(total):
-                raise InputError(
-                    "no path through the emissions has a probability above 0; are there values that are none?"
-                )
+                raise InputError("no path through the emissions has a probability; are some of them not numbers?")
         way = states[start : start + len(passed)]
         state = _trace(moves, state - 2 * first, way) + 2 * first
         way += 2 * first
+    return Spans(*_spans(states, len(columns)), total)
+
+
+def _spans(states: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """First frame of each symbol, and the one before which it stops."""
     spoken = np.flatnonzero(states % 2)
     owners = states[spoken] // 2
-    numbers = np.arange(len(columns))
-    first_frames = spoken[np.searchsorted(owners, numbers)]
-    return Spans(first_frames, spoken[np.searchsorted(owners, numbers, side="right") - 1] + 1, total)
+    numbers = np.arange(count)
+    last = spoken[np.searchsorted(owners, numbers, side="right") - 1]
+    return spoken[np.searchsorted(owners, numbers)], last + 1
 
 
 def _advance(

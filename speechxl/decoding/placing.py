@@ -144,7 +144,7 @@ def _times(
     """Beginning and end of each symbol, seconds; short blanks inside a word, or between phones, are divided in the middle."""
     starts, ends = ([geometry.seconds(int(frame)) for frame in frames] for frames in (first, stop))
     for left, (one, other) in enumerate(zip(script.owners, script.owners[1:], strict=False)):
-        together = one is not None and other is not None and (phones or one == other)
+        together = one is not None and other is not None and other - one <= int(phones)
         if together and starts[left + 1] - ends[left] <= _PAUSE_S:
             ends[left] = starts[left + 1] = (ends[left] + starts[left + 1]) / 2
     return list(zip(starts, ends, strict=True))

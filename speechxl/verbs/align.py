@@ -67,6 +67,8 @@ def align(
             f"{', '.join(map(str, audio))}: column {column!r} is empty in all rows; name another with --column, "
             "or put texts beside the recordings (a.txt for a.wav)."
         )
+    if len(named) < len(rows):
+        log.warning("%d of %d utterances left out: column %r is empty", len(rows) - len(named), len(rows), column)
     known = read_reference(reference, named) if reference else None
     files = aligned.targets(out, named, formats, overwrite=overwrite) if out else None
     scripts = read_scripts(named, column, recogniser.vocabulary, unknown, star=star)

@@ -100,8 +100,9 @@ def test_unknown_symbols_may_be_passed_over_and_every_word_has_a_time():
     assert read_script("7 a 7 b", CHARACTERS, unknown="skip").symbols == ["a", "|", "b"]
 
 
-def test_unknown_phones_keep_their_place():
-    result = placed("tʃ x a", [1, 0, 0, 2], PHONES, unknown="star")
+@pytest.mark.parametrize("unknown", ["skip", "star"])
+def test_unknown_phones_keep_their_place(unknown):
+    result = placed("tʃ x a", [1, 0, 0, 2], PHONES, unknown=unknown)
     assert times(result.units) == [("tʃ", 0, 0.02), ("x", 0.02, 0.06), ("a", 0.06, 0.08)]
 
 
