@@ -29,6 +29,7 @@ VERBS = {
     "adapt": "continued pretraining on a new language",
     "finetune": "a recogniser from transcribed speech",
     "transcribe": "recordings to text",
+    "align": "times of words and phones in recordings whose text is known",
     "evaluate": "error rates on transcribed recordings",
     "lm": "an n-gram language model from text",
     "inspect": "how languages share the codes of a pretrained model",

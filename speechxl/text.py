@@ -24,8 +24,9 @@ class UnknownSymbol(InputError):
     """Text holds symbols that the vocabulary lacks."""
 
     def __init__(self, text: str, symbols: Sequence[str]) -> None:
-        self.symbols = list(dict.fromkeys(symbols))
-        names = ", ".join(f"{symbol!r} ({_name(symbol)})" for symbol in self.symbols[:5])
+        self.counts = Counter(symbols)
+        self.symbols = list(self.counts)
+        names = ", ".join(f"{symbol!r} ({code_points(symbol)})" for symbol in self.symbols[:5])
         super().__init__(f"{text!r} has symbols outside the vocabulary: {names}.")
 
 
@@ -102,10 +103,14 @@ class Vocabulary:
             UnknownSymbol: If the vocabulary lacks a symbol.
         """
         symbols = [symbol for symbol in self.split(text) if symbol not in without]
-        unknown = [symbol for symbol in symbols if symbol not in self._ids or symbol in SPECIAL]
+        unknown = [symbol for symbol in symbols if symbol not in self]
         if unknown:
             raise UnknownSymbol(text, unknown)
         return [self._ids[symbol] for symbol in symbols]
+
+    def __contains__(self, symbol: object) -> bool:
+        """Whether a text may hold the symbol."""
+        return symbol in self._ids and symbol not in SPECIAL
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of numbers; the blank and special symbols are not written."""
@@ -124,6 +129,6 @@ class Vocabulary:
         return re.compile("|".join([*map(re.escape, longer), "."]), re.DOTALL)
 
 
-def _name(symbol: str) -> str:
+def code_points(symbol: str) -> str:
     """Code points of a symbol with their Unicode names."""
     return " + ".join(f"U+{ord(character):04X} {unicodedata.name(character, 'unnamed')}" for character in symbol)

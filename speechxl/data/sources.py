@@ -3,6 +3,7 @@
 import glob
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from speechxl.data.audio import SUFFIXES
@@ -25,7 +26,8 @@ def read_corpora(paths: Iterable[Path], split: str | None = None) -> list[Uttera
     """Utterances of several corpora.
 
     Args:
-        paths: Manifests, folders that hold ``manifest.tsv``, or folders of recordings with texts beside them.
+        paths: Manifests, folders that hold ``manifest.tsv``, folders of recordings with texts beside them, or single
+            recordings with theirs.
         split: Rows to keep; None for all.
 
     Raises:
@@ -34,7 +36,10 @@ def read_corpora(paths: Iterable[Path], split: str | None = None) -> list[Uttera
     utterances: list[Utterance] = []
     paths = list(paths)
     for path in paths:
-        utterances += _read_folder(path) if path.is_dir() else read_manifest(path)
+        if path.suffix.lower() in SUFFIXES and not path.is_dir():
+            utterances.append(_with_text(path))
+        else:
+            utterances += _read_folder(path) if path.is_dir() else read_manifest(path)
     chosen = utterances if split is None else [utterance for utterance in utterances if utterance.split == split]
     if not chosen:
         names = ", ".join(map(str, paths))
@@ -76,6 +81,13 @@ def find_audio(names: Sequence[str], split: str | None = None) -> list[Utterance
 
 def _recording(path: Path) -> Utterance:
     return Utterance(path.absolute(), str(path))
+
+
+def _with_text(path: Path) -> Utterance:
+    try:
+        return replace(_recording(path), text=folder.read_text(path))
+    except UnicodeError as error:
+        raise InputError(f"{path}: its text cannot be read: {error}.") from None
 
 
 def _read_folder(path: Path) -> list[Utterance]:

@@ -26,7 +26,7 @@ def read(source: Path) -> Iterator[Utterance | Fault]:
         inner = path.parent.relative_to(source).parts
         try:
             duration = probe(path).duration
-            text = _transcript(path)
+            text = read_text(path)
         except AudioError as error:
             yield Fault(str(path), str(error).removeprefix(f"{path}: "))
         except UnicodeError as error:
@@ -41,7 +41,7 @@ def read(source: Path) -> Iterator[Utterance | Fault]:
             yield Fault(str(path), f"text without a recording; {path.stem}.wav or the like was expected beside it.")
 
 
-def _transcript(recording: Path) -> str:
+def read_text(recording: Path) -> str:
     """Text beside a recording, in UTF-8 or UTF-16 with a byte order mark; empty if there is none."""
     for suffix in TEXT_SUFFIXES:
         path = recording.with_suffix(suffix)
