@@ -1,4 +1,4 @@
-"""Audio files to waveforms: any container of libsndfile, any rate and channel count, to 16 kHz mono."""
+"""Audio files to waveforms: any container of libsndfile or PyAV, any rate and channel count, to 16 kHz mono."""
 
 import re
 from dataclasses import dataclass
@@ -9,10 +9,12 @@ import numpy as np
 import soundfile
 import soxr
 
+from speechxl.data import media
+from speechxl.data.media import MediaError, MediaFile
 from speechxl.errors import InputError
 from speechxl.shapes import SAMPLE_RATE, Utterance
 
-SUFFIXES = frozenset(
+PLAIN = frozenset(
     [
         ".wav",
         ".flac",
@@ -32,8 +34,10 @@ SUFFIXES = frozenset(
         ".rf64",
     ]
 )
+"""File names of what libsndfile reads."""
+SUFFIXES = PLAIN | media.SUFFIXES
 """File names that are taken for audio when a folder is searched."""
-_TOLERANCE_S = 0.1
+_TOLERANCE_S, _MEDIA_TOLERANCE_S = 0.1, 0.5
 """Difference between what a header or manifest says and what the file holds that lossy containers make."""
 _STREAMED_BYTES = 2**31 - 4096
 """Sizes from here on stand in the headers of wav files whose length was not known when they were begun."""
@@ -79,7 +83,7 @@ def read_audio(path: Path | Recording, start: float = 0.0, duration: float | Non
     """Reads a recording or a stretch of it; only the stretch is decoded.
 
     Args:
-        path: Any format of libsndfile, in a file or in memory.
+        path: Any format of libsndfile, in a file or in memory, or any file that PyAV reads.
         start: Offset, seconds.
         duration: Seconds; None for all that follows.
 
@@ -92,20 +96,26 @@ def read_audio(path: Path | Recording, start: float = 0.0, duration: float | Non
     """
     with _open(path) as file:
         rate, total = file.samplerate, file.frames
+        tolerance = rate * (_MEDIA_TOLERANCE_S if isinstance(file, MediaFile) else _TOLERANCE_S)
         first = round(start * rate)
         wanted = total - first if duration is None else round(duration * rate)
-        if first == 0 and abs(wanted - total) <= _TOLERANCE_S * rate:
+        if first == 0 and abs(wanted - total) <= tolerance:
             wanted = total
-        if first + wanted > total + _TOLERANCE_S * rate or first >= total:
+        if first + wanted > total + tolerance or first >= total:
             end = f"{start + (duration or 0):.2f} s"
             raise AudioError(f"{path}: the stretch from {start:.2f} s to {end} passes the end at {total / rate:.2f} s.")
         try:
             file.seek(first)
-            samples = file.read(wanted, dtype="float32", always_2d=True)
+            if isinstance(file, MediaFile):
+                samples = file.read(min(wanted, total - first))
+            else:
+                samples = file.read(wanted, dtype="float32", always_2d=True)
+        except MediaError as error:
+            raise AudioError(f"{path}: {error}") from None
         except soundfile.LibsndfileError as error:
             raise AudioError(f"{path}: cannot be decoded, the file is damaged ({_reason(error)}).") from None
     expected = min(wanted, total - first)
-    if len(samples) < expected - _TOLERANCE_S * rate:
+    if len(samples) < expected - tolerance:
         raise AudioError(f"{path}: {_truncated(total / rate, (first + len(samples)) / rate)}")
     mono = samples.mean(axis=1)
     if not np.isfinite(mono).all():
@@ -131,7 +141,7 @@ def standardise(waveform: np.ndarray) -> np.ndarray:
     return ((waveform - waveform.mean()) / np.sqrt(waveform.var() + 1e-7)).astype(np.float32)
 
 
-def _open(path: Path | Recording) -> soundfile.SoundFile:
+def _open(path: Path | Recording) -> soundfile.SoundFile | MediaFile:
     if isinstance(path, Path):
         if not path.exists():
             raise AudioError(f"{path}: there is no such file.")
@@ -142,6 +152,8 @@ def _open(path: Path | Recording) -> soundfile.SoundFile:
     try:
         file = soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:
+        if isinstance(path, Path) and media.is_media(path):
+            return _open_media(path)
         raise AudioError(
             f"{path}: not audio that libsndfile reads ({_reason(error)}); it reads wav, flac, ogg, opus, mp3 and more. "
             "Convert it, for example with: ffmpeg -i IN -ar 16000 -ac 1 OUT.flac"
@@ -151,6 +163,16 @@ def _open(path: Path | Recording) -> soundfile.SoundFile:
         promised, found = (file.frames / file.samplerate * int(size) / max(int(sizes[2]), 1) for size in sizes.groups())
         raise AudioError(f"{path}: {_truncated(promised, found)}")
     if not 0 < file.frames < 2**62:
+        raise AudioError(f"{path}: the recording has no samples.")
+    return file
+
+
+def _open_media(path: Path) -> MediaFile:
+    try:
+        file = MediaFile(path)
+    except MediaError as error:
+        raise AudioError(f"{path}: {error}") from None
+    if file.frames <= 0:
         raise AudioError(f"{path}: the recording has no samples.")
     return file
 
