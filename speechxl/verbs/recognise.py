@@ -1,7 +1,6 @@
 """What `transcribe` and `evaluate` share: reading recordings in groups, and keeping going when one is bad."""
 
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -47,7 +46,6 @@ def load_recogniser(
 
 def recognise(recogniser: Recogniser, utterances: Sequence[Utterance]) -> Iterator[Recognised]:
     """Recognises recordings in the order given; bad ones are reported and passed over."""
-    begun, spoken, done = time.monotonic(), time.monotonic(), 0.0
     for group in _groups(utterances):
         good = [(utterance, waveform) for utterance, waveform in group if not isinstance(waveform, str)]
         hypotheses = iter(recogniser([waveform for _, waveform in good]))
@@ -56,12 +54,7 @@ def recognise(recogniser: Recogniser, utterances: Sequence[Utterance]) -> Iterat
                 log.warning("%s", waveform)
                 yield Recognised(utterance, 0.0, None, waveform)
             else:
-                done += len(waveform) / SAMPLE_RATE
                 yield Recognised(utterance, len(waveform) / SAMPLE_RATE, next(hypotheses))
-        now = time.monotonic()
-        if now - spoken > 10:
-            spoken = now
-            log.info("%.2f h of audio done · %.0fx real time", done / 3600, done / (now - begun))
 
 
 def _groups(utterances: Sequence[Utterance]) -> Iterator[list[tuple[Utterance, np.ndarray | str]]]:

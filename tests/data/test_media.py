@@ -49,7 +49,7 @@ def test_a_container_holds_what_was_put_in_it(tmp_path, name):
     assert len(samples) == pytest.approx(64_000, abs=2_400)
     spectrum = np.abs(np.fft.rfft(samples[31_000:33_000] * np.hanning(2_000)))
     assert spectrum.argmax() * 8 == pytest.approx(600, abs=40)  # the pitch at 2 s
-    assert samples[16_000:48_000].max() == pytest.approx(0.4, abs=0.05)
+    assert np.percentile(samples[16_000:48_000], 99) == pytest.approx(0.4, abs=0.05)
 
 
 @pytest.mark.parametrize("name", KINDS)
