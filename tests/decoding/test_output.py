@@ -2,7 +2,7 @@
 
 import csv
 import json
-from itertools import groupby
+from itertools import groupby, pairwise
 from xml.etree import ElementTree
 
 import pysubs2
@@ -92,7 +92,7 @@ def test_a_textgrid_partitions_the_recording_up_to_the_end_of_the_clip(recording
     for name in grid.tierNames:
         entries = grid.getTier(name).entries
         assert (entries[0].start, entries[-1].end) == (0, start + 3.1234567)
-        assert all(left.end == right.start for left, right in zip(entries, entries[1:], strict=False))
+        assert all(left.end == right.start for left, right in pairwise(entries))
         assert all(entry.start < entry.end for entry in entries)
     labels = [(entry.start, entry.label) for entry in grid.getTier(tier).entries if entry.label]
     assert labels == [(pytest.approx(start + begin), text) for text, begin, _ in WORDS]
@@ -108,7 +108,7 @@ def test_an_annotation_document_has_words_and_scores_and_knows_its_recording(rec
         (100, 400, "ñan"), (400, 500, "<b> & 'q\""), (1000, 1260, "{z}"), (3020, 3123, "end")
     ]  # fmt: skip
     scores = eaf.get_ref_annotation_data_for_tier("speechxl-confidence")
-    assert sorted(each[:3] + (each[3],) for each in scores)[0] == (100, 400, "0.8765", "ñan")
+    assert sorted((*each[:3], each[3]) for each in scores)[0] == (100, 400, "0.8765", "ñan")
     assert eaf.get_parameters_for_tier("speechxl-confidence")["PARENT_REF"] == tier
     (media,) = eaf.media_descriptors
     assert media["MIME_TYPE"] == "audio/x-wav"
