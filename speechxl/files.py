@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_hex
 
 _UMASK = os.umask(0o022)
 os.umask(_UMASK)
@@ -16,7 +17,7 @@ def write_text(path: Path, text: str) -> None:
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Calls ``write`` with a temporary name in the same folder, then renames to ``path``, which appears at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{token_hex(4)}.part")
     try:
         write(part)
         part.chmod(0o666 & ~_UMASK)  # safetensors makes files that only their owner may read

@@ -1,4 +1,4 @@
-"""Audio files to waveforms: any container of libsndfile, any rate and channel count, to 16 kHz mono."""
+"""Audio files to waveforms: any container of libsndfile or PyAV, any rate and channel count, to 16 kHz mono."""
 
 import math
 import re
@@ -11,10 +11,12 @@ import numpy as np
 import soundfile
 import soxr
 
+from speechxl.data import media
+from speechxl.data.media import MediaError, MediaFile
 from speechxl.errors import InputError
 from speechxl.shapes import SAMPLE_RATE, Utterance
 
-SUFFIXES = frozenset(
+PLAIN = frozenset(
     [
         ".wav",
         ".flac",
@@ -34,8 +36,10 @@ SUFFIXES = frozenset(
         ".rf64",
     ]
 )
+"""File names of what libsndfile reads."""
+SUFFIXES = PLAIN | media.SUFFIXES
 """File names that are taken for audio when a folder is searched."""
-_TOLERANCE_S = 0.1
+_TOLERANCE_S, _MEDIA_TOLERANCE_S = 0.1, 0.5
 """Difference between what a header or manifest says and what the file holds that lossy containers make."""
 _STREAMED_BYTES = 2**31 - 4096
 """Sizes from here on stand in the headers of wav files whose length was not known when they were begun."""
@@ -82,7 +86,7 @@ def read_audio(path: Path | Recording, start: float = 0.0, duration: float | Non
     """Reads a recording or a stretch of it; only the stretch is decoded.
 
     Args:
-        path: Any format of libsndfile, in a file or in memory.
+        path: Any format of libsndfile, in a file or in memory, or any file that PyAV reads.
         start: Offset, seconds.
         duration: Seconds; None for all that follows.
 
@@ -102,37 +106,47 @@ def audio_blocks(
     """The same as `read_audio`, in blocks of some seconds."""
     with _open(path) as file:
         rate, total = file.samplerate, file.frames
+        tolerance = rate * (_MEDIA_TOLERANCE_S if isinstance(file, MediaFile) else _TOLERANCE_S)
         first = round(start * rate)
         wanted = total - first if duration is None else round(duration * rate)
-        if first == 0 and abs(wanted - total) <= _TOLERANCE_S * rate:
+        if first == 0 and abs(wanted - total) <= tolerance:
             wanted = total
-        if first + wanted > total + _TOLERANCE_S * rate or first >= total:
+        if first + wanted > total + tolerance or first >= total:
             end = f"{start + (duration or 0):.2f} s"
             raise AudioError(f"{path}: the stretch from {start:.2f} s to {end} passes the end at {total / rate:.2f} s.")
         expected = min(wanted, total - first)
         resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float32", "HQ")
         done = 0
-        while done < expected:
-            size = int(min(expected - done, seconds * rate))
-            try:
-                if done == 0:
-                    file.seek(first)
-                samples = file.read(size, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError as error:
-                raise AudioError(f"{path}: cannot be decoded, the file is damaged ({_reason(error)}).") from None
-            mono = samples.mean(axis=1)
-            if not np.isfinite(mono).all():
-                place = (first + done + int(np.argmin(np.isfinite(mono)))) / rate
-                raise AudioError(
-                    f"{path}: the sample at {place:.3f} s is not a finite number; export the recording again."
-                )
-            done += len(mono)
-            if len(mono) < size and done < expected - _TOLERANCE_S * rate:
-                raise AudioError(f"{path}: {_truncated(total / rate, (first + done) / rate)}")
-            last = len(mono) < size or done == expected
-            yield mono if resampler is None else resampler.resample_chunk(mono, last=last)
-            if last:
-                return
+        try:
+            for samples in _decoded(file, first, expected, int(min(expected, seconds * rate))):
+                mono = samples.mean(axis=1)
+                if not np.isfinite(mono).all():
+                    place = (first + done + int(np.argmin(np.isfinite(mono)))) / rate
+                    raise AudioError(
+                        f"{path}: the sample at {place:.3f} s is not a finite number; export the recording again."
+                    )
+                done += len(mono)
+                yield mono if resampler is None else resampler.resample_chunk(mono)
+        except MediaError as error:
+            raise AudioError(f"{path}: {error}") from None
+        except soundfile.LibsndfileError as error:
+            raise AudioError(f"{path}: cannot be decoded, the file is damaged ({_reason(error)}).") from None
+        if done < expected - tolerance:
+            raise AudioError(f"{path}: {_truncated(total / rate, (first + done) / rate)}")
+        if resampler is not None:
+            yield resampler.resample_chunk(_NOTHING, last=True)
+
+
+def _decoded(file: soundfile.SoundFile | MediaFile, first: int, wanted: int, size: int) -> Iterator[np.ndarray]:
+    """Samples (T, C) from ``first`` on, ``size`` at a time; fewer than wanted where a file ends early."""
+    file.seek(first)
+    if isinstance(file, MediaFile):
+        yield from file.blocks(wanted, size)
+        return
+    while wanted > 0:
+        samples = file.read(min(size, wanted), dtype="float32", always_2d=True)
+        wanted = wanted - len(samples) if len(samples) else 0
+        yield samples
 
 
 def read_utterance(utterance: Utterance) -> np.ndarray:
@@ -157,7 +171,7 @@ def standardise(waveform: np.ndarray) -> np.ndarray:
     return ((waveform - waveform.mean()) / np.sqrt(waveform.var() + 1e-7)).astype(np.float32)
 
 
-def _open(path: Path | Recording) -> soundfile.SoundFile:
+def _open(path: Path | Recording) -> soundfile.SoundFile | MediaFile:
     if isinstance(path, Path):
         if not path.exists():
             raise AudioError(f"{path}: there is no such file.")
@@ -168,6 +182,8 @@ def _open(path: Path | Recording) -> soundfile.SoundFile:
     try:
         file = soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:
+        if isinstance(path, Path) and media.is_media(path):
+            return _open_media(path)
         raise AudioError(
             f"{path}: not audio that libsndfile reads ({_reason(error)}); it reads wav, flac, ogg, opus, mp3 and more. "
             "Convert it, for example with: ffmpeg -i IN -ar 16000 -ac 1 OUT.flac"
@@ -177,6 +193,16 @@ def _open(path: Path | Recording) -> soundfile.SoundFile:
         promised, found = (file.frames / file.samplerate * int(size) / max(int(sizes[2]), 1) for size in sizes.groups())
         raise AudioError(f"{path}: {_truncated(promised, found)}")
     if not 0 < file.frames < 2**62:
+        raise AudioError(f"{path}: the recording has no samples.")
+    return file
+
+
+def _open_media(path: Path) -> MediaFile:
+    try:
+        file = MediaFile(path)
+    except MediaError as error:
+        raise AudioError(f"{path}: {error}") from None
+    if file.frames <= 0:
         raise AudioError(f"{path}: the recording has no samples.")
     return file
 

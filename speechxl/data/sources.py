@@ -2,6 +2,9 @@
 
 import glob
 import logging
+import os
+import re
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -77,6 +80,30 @@ def find_audio(names: Sequence[str], split: str | None = None) -> list[Utterance
                 raise NothingMatched(f"{name}: no file matches the pattern.")
             found += [_recording(file) for file in files]
     return found
+
+
+def common_folder(names: Sequence[str], utterances: Sequence[Utterance]) -> Path:
+    """The folder below which all recordings are, and all folders that were named."""
+    folders = [os.path.abspath(name) for name in names if Path(name).is_dir()]
+    return Path(os.path.commonpath([*folders, *{os.path.normpath(utterance.path.parent) for utterance in utterances}]))
+
+
+def read_shard(shard: str) -> tuple[int, int]:
+    """Which shard of how many, counted from 1.
+
+    Raises:
+        InputError: If it is not of the form i/n.
+    """
+    match = re.fullmatch(r"(\d+)/(\d+)", shard)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise InputError(f"--shard {shard}: the form is i/n with i from 1 to n, for example 3/64.")
+    return int(match[1]), int(match[2])
+
+
+def shard_of(utterance: Utterance, shards: int) -> int:
+    """The shard, from 1, that does a recording and its stretches: by a hash of its path as it was given."""
+    path = str(utterance.path) if utterance.origin else utterance.id
+    return zlib.crc32(os.fsencode(path)) % shards + 1
 
 
 def _recording(path: Path) -> Utterance:

@@ -6,8 +6,10 @@ from os.path import relpath
 from pathlib import Path
 from typing import Any
 
-from speechxl.decoding import output
+from speechxl.data.sources import common_folder
+from speechxl.decoding.output import suffixed
 from speechxl.decoding.placing import Placed, Placement
+from speechxl.decoding.transcripts import assign
 from speechxl.errors import InputError
 from speechxl.files import replace_file, write_text
 from speechxl.shapes import Utterance
@@ -101,23 +103,30 @@ def write_tables(out: Path, utterances: Sequence[Utterance], results: Sequence[d
 
 
 def targets(out: Path, utterances: Sequence[Utterance], formats: Collection[str], *, overwrite: bool) -> list[Path]:
-    """File without suffix for each recording.
+    """File without suffix for each recording, in a tree like that of the recordings.
 
     Raises:
         InputError: If something stands there already, or two recordings would share a file.
     """
-    standing = [file for file in (out / WORDS, out / CHARACTERS) if "tsv" in formats and file.exists()]
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out}: is a file, a folder was expected.")
+    files = [out / entry.file for entry in assign(utterances, common_folder([], utterances), {})]
+    written = [out / name for name in (WORDS, CHARACTERS) if "tsv" in formats]
+    written += [suffixed(file, suffix) for file in files for suffix in formats if suffix != "tsv"]
+    standing = [file for file in written if file.exists()]
     if standing and not overwrite:
-        raise InputError(f"{standing[0]} stands there already; replace it with --overwrite.")
-    return output.targets(out, utterances, [name for name in formats if name != "tsv"], overwrite=overwrite)
+        raise InputError(
+            f"{standing[0]} stands there already ({len(standing)} such files); replace them with --overwrite."
+        )
+    return files
 
 
 def write(file: Path, result: dict[str, Any], start: float, formats: Collection[str]) -> None:
     """Writes the files of one recording, whose utterance begins at ``start`` seconds."""
     if "json" in formats:
-        write_text(output.suffixed(file, "json"), json.dumps(result, ensure_ascii=False, indent=1) + "\n")
+        write_text(suffixed(file, "json"), json.dumps(result, ensure_ascii=False, indent=1) + "\n")
     if "TextGrid" in formats:
-        _write_textgrid(output.suffixed(file, "TextGrid"), result, start)
+        _write_textgrid(suffixed(file, "TextGrid"), result, start)
 
 
 def _write_textgrid(path: Path, result: dict[str, Any], start: float) -> None:

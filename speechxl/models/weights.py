@@ -5,7 +5,9 @@ A checkpoint file of fairseq stands in for a folder wherever a model is read.
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from pickle import UnpicklingError
@@ -36,6 +38,11 @@ from speechxl.shapes import SAMPLE_RATE
 from speechxl.text import SPECIAL, Vocabulary
 
 log = logging.getLogger(__name__)
+_SETTINGS = ("config.json", "preprocessor_config.json", "vocab.json")
+_WEIGHTS = (
+    "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
+)  # fmt: skip
+"""Where `transformers` looks for weights, in this order."""
 _QUANTIZER = ("quantizer.", "project_q.", "project_hid.")
 
 
@@ -196,6 +203,30 @@ def _nearest_preset(config: dict[str, Any]) -> str:
     shape = config.get("hidden_size"), config.get("num_hidden_layers")
     same = [name for name, preset in PRESETS.items() if (preset.width, preset.layers) == shape]
     return same[-1] if same else "w2v2-base" if config.get("feat_extract_norm") == "group" else "xls-r-300m"
+
+
+def fingerprint(source: str, *others: Path) -> str:
+    """Hash of the files that decide on what a model gives, SHA-256: weights, configuration, vocabulary, and others."""
+    if is_checkpoint(source):
+        paths = [Path(source)]
+    else:
+        _read_config(source)
+        paths = _cached(source, _SETTINGS)
+        weights = _cached(source, _WEIGHTS)[0]
+        whole = weights.suffix != ".json"
+        paths += [weights] if whole else _cached(source, sorted(set(_read_json(weights)["weight_map"].values())))
+    digest = sha256()
+    for path in [*paths, *others]:
+        with path.open("rb") as file:
+            while block := file.read(1 << 22):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _cached(source: str, names: Sequence[str]) -> list[Path]:
+    """Those of some files that a model has."""
+    found = (cached_file(source, name, _raise_exceptions_for_missing_entries=False) for name in names)
+    return [Path(path) for path in found if path is not None]
 
 
 def read_vocabulary(source: str) -> Vocabulary:

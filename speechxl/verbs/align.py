@@ -23,7 +23,7 @@ def align(
     overwrite: bool = False,
     batch_seconds: float = 120.0,
     window_seconds: float = 30.0,
-    precision: Literal["32", "bf16"] = "32",
+    precision: Literal["auto", "32", "bf16"] = "auto",
     device: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> Outcome:
     """Find the times of words and characters, or of phones, in recordings whose text is known.
@@ -43,11 +43,11 @@ def align(
         overwrite: Replace files that stand in --out already.
         batch_seconds: Audio of a batch, padding included.
         window_seconds: The model hears longer recordings in windows of this length; they are aligned as a whole.
-        precision: "bf16" computes in bfloat16.
+        precision: By default "bf16" where the processor has it.
         device: Where to compute.
     """
     from speechxl.data.sources import read_corpora
-    from speechxl.decoding import aligned, output
+    from speechxl.decoding import aligned
     from speechxl.errors import InputError
     from speechxl.evaluation.boundaries import boundary_table
     from speechxl.verbs.aligning import align_all, compare, doubt, read_reference, read_scripts
@@ -78,7 +78,7 @@ def align(
         script = scripts[number]
         if isinstance(placement, str) or isinstance(script, str):
             log.warning("%s", placement)
-            failures.append({"audio": output.name(row), "reason": placement})
+            failures.append({"audio": row.id, "reason": placement})
             continue
         results.append(aligned.document(row, seconds, target(row, column), placement, units, script.unknown))
         done.append(number)

@@ -46,6 +46,7 @@ def evaluate(
     from speechxl.errors import InputError, NothingMatched
     from speechxl.evaluation.report import error_table, rates, write_transcripts
     from speechxl.verbs.labelled import target
+    from speechxl.verbs.progress import watched
     from speechxl.verbs.recognise import load_recogniser, recognise
 
     rows = [row for row in read_corpora(manifest, split) if not language or row.language in language]
@@ -61,7 +62,7 @@ def evaluate(
         raise InputError(
             f"{', '.join(map(str, manifest))}: column {column!r} is empty in all rows; name another with --column."
         )
-    items = list(recognise(recogniser, named))
+    items = list(watched(recognise(recogniser, named), named))
     good = [(item, item.hypothesis) for item in items if item.hypothesis is not None]
     failures = [{"audio": str(item.utterance), "reason": item.reason} for item in items if item.hypothesis is None]
     references = [target(item.utterance, column) for item, _ in good]

@@ -1,7 +1,6 @@
 """What `transcribe` and `evaluate` share: reading recordings in groups, and keeping going when one is bad."""
 
 import logging
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -85,17 +84,11 @@ def load_recogniser(
 
 def recognise(recogniser: Recogniser, utterances: Sequence[Utterance]) -> Iterator[Recognised]:
     """Recognises recordings in the order given; bad ones are reported and passed over."""
-    begun, spoken, done = time.monotonic(), time.monotonic(), 0.0
     for group in _groups(utterances):
         for item in _recognise_group(recogniser, group):
             if item.hypothesis is None:
                 log.warning("%s", item.reason)
-            done += item.seconds
             yield item
-        now = time.monotonic()
-        if now - spoken > 10:
-            spoken = now
-            log.info("%.2f h of audio done · %.0fx real time", done / 3600, done / (now - begun))
 
 
 def _recognise_group(recogniser: Recogniser, group: Sequence[tuple[Utterance, _Audio]]) -> Iterator[Recognised]:

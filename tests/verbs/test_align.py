@@ -110,7 +110,7 @@ def test_files_hold_what_is_found(ctc_folder, corpus, tmp_path):
 
 def test_files_that_stand_there_are_kept_unless_told_otherwise(ctc_folder, corpus, tmp_path):
     (tmp_path / "alignment.tsv").write_text("mine")
-    with pytest.raises(InputError, match=r"alignment.tsv stands there already; .*--overwrite"):
+    with pytest.raises(InputError, match=r"alignment.tsv stands there already .*--overwrite"):
         align(str(ctc_folder), [corpus], out=tmp_path)
     align(str(ctc_folder), [corpus], out=tmp_path, overwrite=True)
     assert (tmp_path / "alignment.tsv").read_text() != "mine"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from speechxl.data.audio import SUFFIXES, AudioError, probe
+from speechxl.data.audio import PLAIN, SUFFIXES, AudioError, probe
 from speechxl.data.manifest import Fault
 from speechxl.errors import InputError
 from speechxl.shapes import Utterance
@@ -16,13 +16,18 @@ def read(source: Path) -> Iterator[Utterance | Fault]:
     """Recordings below a folder, in the order of their names; the speaker is the folder that holds them.
 
     Recordings without text are kept, they serve for pretraining. Text without a recording is a fault.
+    Of a film and its sound the sound is used.
     """
     if not source.is_dir():
         raise InputError(f"{source}: there is no such folder.")
     files = sorted(path for path in source.rglob("*") if path.is_file() and not path.name.startswith("."))
     recordings = [path for path in files if path.suffix.lower() in SUFFIXES]
     stems = {path.with_suffix("") for path in recordings}
+    sound = {path.with_suffix(""): path.name for path in recordings if path.suffix.lower() in PLAIN}
     for path in recordings:
+        if path.suffix.lower() not in PLAIN and path.with_suffix("") in sound:
+            yield Fault(str(path), f"the film of {sound[path.with_suffix('')]}, which is used in its place.")
+            continue
         inner = path.parent.relative_to(source).parts
         try:
             duration = probe(path).duration
