@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from torch import Tensor
@@ -9,6 +10,9 @@ from torch import Tensor
 from speechxl.models.frames import FrameGeometry
 from speechxl.shapes import Hypothesis, Word
 from speechxl.text import Vocabulary
+
+PAUSE_S = 0.25
+"""Blanks between two phones, or two characters of a word, are divided between them up to this; longer ones are a pause."""
 
 
 def hypothesis(path: Tensor, vocabulary: Vocabulary, geometry: FrameGeometry) -> Hypothesis:
@@ -32,10 +36,20 @@ def hypothesis(path: Tensor, vocabulary: Vocabulary, geometry: FrameGeometry) ->
             groups.append([(symbol, frames)])
         else:
             groups[-1].append((symbol, frames))
-    return Hypothesis(
-        vocabulary.decode(symbol for symbol, _ in written),
-        [_word(group, scores, vocabulary, geometry) for group in groups if group],
-    )
+    words = [_word(group, scores, vocabulary, geometry) for group in groups if group]
+    text = vocabulary.decode(symbol for symbol, _ in written)
+    return Hypothesis(text, _adjoining(words) if vocabulary.delimiter is None else words)
+
+
+def _adjoining(phones: Sequence[Word]) -> list[Word]:
+    """Phones that end where the next one begins, unless there is a pause."""
+    adjoining: list[Word] = []
+    for phone in phones:
+        if adjoining and phone.start - adjoining[-1].end <= PAUSE_S:
+            middle = (adjoining[-1].end + phone.start) / 2
+            adjoining[-1], phone = replace(adjoining[-1], end=middle), replace(phone, start=middle)
+        adjoining.append(phone)
+    return adjoining
 
 
 def _word(

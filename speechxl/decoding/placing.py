@@ -9,14 +9,13 @@ import numpy as np
 from torch import Tensor
 
 from speechxl.decoding.alignment import STAR, align_symbols
+from speechxl.decoding.path import PAUSE_S
 from speechxl.errors import InputError
 from speechxl.models.frames import FrameGeometry
 from speechxl.text import UnknownSymbol, Vocabulary, normalise
 
 ANYTHING = "*"
 """A word of a text that stands for any speech that is not written down."""
-_PAUSE_S = 0.25
-"""Blanks between two phones, or two characters of a word, are divided between them up to this; longer ones are a pause."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ def _times(
     starts, ends = ([geometry.seconds(int(frame)) for frame in frames] for frames in (first, stop))
     for left, (one, other) in enumerate(zip(script.owners, script.owners[1:], strict=False)):
         together = one is not None and other is not None and other - one <= int(phones)
-        if together and starts[left + 1] - ends[left] <= _PAUSE_S:
+        if together and starts[left + 1] - ends[left] <= PAUSE_S:
             ends[left] = starts[left + 1] = (ends[left] + starts[left + 1]) / 2
     return list(zip(starts, ends, strict=True))
 

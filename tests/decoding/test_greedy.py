@@ -35,9 +35,12 @@ def test_phones_have_times_each():
     hypothesis = decode([1, 1, 0, 2], phones)
     assert hypothesis.text == "tʃ a"
     assert [(phone.text, phone.start, phone.end) for phone in hypothesis.words] == [
-        ("tʃ", 0.0, 0.04),
-        ("a", 0.06, 0.08),
+        ("tʃ", 0.0, 0.05),
+        ("a", 0.05, 0.08),
     ]
+    pause = decode([1, 1, *[0] * 13, 2, 0, 0, 1], phones).words
+    times = [time for phone in pause for time in (phone.start, phone.end)]
+    assert times == pytest.approx([0.0, 0.04, 0.3, 0.34, 0.34, 0.38])
 
 
 def test_padding_is_not_decoded():
