@@ -23,6 +23,7 @@ def evaluate(
     lexicon: Path | None = None,
     hot_words: list[str] | None = None,
     search: Search = Search(),
+    vad: bool = False,
 ) -> Outcome:
     """Measure error rates of a fine-tuned model, per language, with 95 % bootstrap intervals over utterances.
 
@@ -41,6 +42,7 @@ def evaluate(
         lexicon: Words, one a line; nothing else is found. By default the words of --lm.
         hot_words: Words or phrases that are preferred.
         search: Beam search.
+        vad: Cut at pauses, and recognise speech only; by default long recordings are cut into windows that overlap.
     """
     from speechxl.data.sources import read_corpora
     from speechxl.errors import InputError, NothingMatched
@@ -54,7 +56,7 @@ def evaluate(
         raise NothingMatched(f"{', '.join(map(str, manifest))}: no row in {', '.join(language or [])}.")
     recogniser, card = load_recogniser(
         model, device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds, lm=lm,
-        lexicon=lexicon, hot_words=hot_words, search=search,
+        lexicon=lexicon, hot_words=hot_words, search=search, vad=vad,
     )  # fmt: skip
     column = column or card.column or ("text" if recogniser.vocabulary.units == "char" else "phonemes")
     named = [row for row in rows if target(row, column)]

@@ -56,6 +56,7 @@ def load_recogniser(
     lexicon: Path | None = None,
     hot_words: Sequence[str] | None = None,
     search: Search = Search(),
+    vad: bool = False,
 ) -> tuple[Recogniser, Card]:
     """A model folder, or a name on the hub, ready for use.
 
@@ -75,9 +76,17 @@ def load_recogniser(
             vocabulary, language_model=lm, lexicon=lexicon, hot_words=hot_words or (), beam=search.beam or 100,
             lm_weight=search.lm_weight, word_score=search.word_score, hot_word_score=search.hot_word_score,
         )  # fmt: skip
+    find_speech = None
+    if vad:
+        if find_spec("silero_vad") is None:
+            raise InputError("--vad needs silero-vad: pip install 'speechxl[vad]'.")
+        from speechxl.decoding.pauses import SpeechDetector
+
+        find_speech = SpeechDetector()
     recogniser = Recogniser(
         network, vocabulary, decoder, normalise=card.normalise, device=device,
         precision=choose_precision(precision, device), batch_seconds=batch_seconds, window_seconds=window_seconds,
+        find_speech=find_speech,
     )  # fmt: skip
     return recogniser, card
 

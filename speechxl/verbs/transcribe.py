@@ -26,6 +26,7 @@ def transcribe(
     lexicon: Path | None = None,
     hot_words: list[str] | None = None,
     search: Search = Search(),
+    vad: bool = False,
 ) -> Outcome:
     """Transcribe recordings with a fine-tuned model.
 
@@ -49,6 +50,7 @@ def transcribe(
         lexicon: Words, one a line; nothing else is found. By default the words of --lm.
         hot_words: Words or phrases that are preferred.
         search: Beam search.
+        vad: Cut at pauses, and recognise speech only; by default long recordings are cut into windows that overlap.
     """
     from dataclasses import asdict
 
@@ -79,12 +81,14 @@ def transcribe(
         transcripts = Transcripts(out, record, entries, mine, formats, shard=part, overwrite=overwrite)
     recogniser, _ = load_recogniser(
         model, device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds, lm=lm,
-        lexicon=lexicon, hot_words=hot_words, search=search,
+        lexicon=lexicon, hot_words=hot_words, search=search, vad=vad,
     )  # fmt: skip
     if transcripts is not None:
         way: dict[str, Any] = {"precision": recogniser.precision}
         if lm or lexicon or hot_words or search.beam:
             way |= {"hot_words": hot_words, "search": asdict(search)}
+        if vad:
+            way["vad"] = True
         left = transcripts.begin(model, fingerprint(model, *filter(None, (lm, lexicon))), way)
     units = recogniser.vocabulary.units
     todo = [entry.utterance for entry in left]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from speechxl.decoding.recogniser import Recogniser, windows
+from speechxl.decoding.recogniser import Recogniser
+from speechxl.decoding.windows import windows
 from speechxl.models.frames import FrameGeometry
 from speechxl.models.weights import new_ctc_model
 from tests.conftest import small_preset
@@ -96,3 +97,23 @@ def test_a_streamed_recording_gives_what_it_gives_in_memory(norm, normalise, voc
 
 def test_streaming_a_recording_below_one_frame_gives_no_text(ctc_model, vocabulary):
     assert recogniser(ctc_model, vocabulary).stream(lambda: [noise(0.02)]).text == ""
+
+
+def test_frames_with_speech_alone_are_recognised_each_stretch_by_itself(ctc_model, vocabulary):
+    spans = [(16_000, 50_000), (60_000, 61_000), (70_000, 160_000)]
+    waveform = noise(10)
+    reader = recogniser(
+        ctc_model, vocabulary, normalise=False, window_seconds=2, context_seconds=0.5, find_speech=lambda blocks: spans
+    )
+    (found,) = reader.logits([waveform])
+    alone = recogniser(ctc_model, vocabulary, normalise=False, window_seconds=2, context_seconds=0.5)
+    (part,) = alone.logits([waveform[16_000 : 50_000 + 320]])
+    torch.testing.assert_close(found[50 : 50 + len(part)], part, atol=1e-4, rtol=0)
+    (last,) = alone.logits([waveform[69_760:]])
+    torch.testing.assert_close(found[-len(last) :], last, atol=1e-4, rtol=0)
+    silent = [*range(50), *range(157, 187), *range(191, 218)]
+    assert (found[silent].argmax(-1) == vocabulary.blank).all()
+    (whole,) = reader([waveform])
+    streamed = reader.stream(lambda: [waveform[:99_999], waveform[99_999:]])
+    assert [(word.text, word.start) for word in streamed.words] == [(word.text, word.start) for word in whole.words]
+    assert len(whole.words) > 2
