@@ -11,7 +11,10 @@ SCRIPTS = ["encoder", "pretrain_step", "finetune_step"]
 
 
 def test_every_benchmark_is_tried():
-    helpers, others = {"compare", "models"}, {"planning", "streaming", "pretrain_profile", "transcribe"}
+    helpers, others = (
+        {"compare", "models"},
+        {"planning", "streaming", "pretrain_profile", "transcribe", "long_recording"},
+    )
     assert {path.stem for path in BENCHMARKS.glob("*.py")} - helpers == {*SCRIPTS, *others}
 
 
@@ -57,6 +60,13 @@ def test_transcribing_gives_the_peer_s_text():
     assert (peer["side"], own["side"], own["how"]) == ("peer", "speechxl", "32")
     assert peer["different_characters"] == own["different_characters"] == 0
     assert own["speedup"] > 0
+
+
+def test_memory_of_transcribing_does_not_grow_with_the_recording():
+    document, _ = document_of("long_recording", "--minutes", "6", "18")
+    short, long = document["results"]
+    assert long["words"] > 2 * short["words"] > 100
+    assert document["memory_ratio"] < 1.1
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
