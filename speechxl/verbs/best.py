@@ -44,22 +44,22 @@ class BestWeights:
         kept = {item[0] for item in sorted(self._files(), key=lambda item: (item[1], -item[0]))[: self.count]}
         self._drop(lambda other, _: other not in kept)
 
-    def average(self) -> list[int]:
+    def average(self) -> dict[int, float]:
         """Loads the mean of the weights into the model.
 
         Returns:
-            Steps that they are from; none if there is nothing to average.
+            Steps that they are from, with the error of each; none if there is nothing to average.
         """
         files = self._files()
         if len(files) < 2:
-            return []
+            return {}
         total: dict[str, torch.Tensor] = {}
         for _, _, path in files:
             for name, value in load_file(path).items():
                 total[name] = total[name] + value.double() if name in total else value.double()
         mean = {name: value / len(files) for name, value in total.items()}
         self.model.load_state_dict(mean, strict=False)
-        return [step for step, _, _ in files]
+        return {step: error for step, error, _ in files}
 
     def remove(self) -> None:
         """Deletes the files."""

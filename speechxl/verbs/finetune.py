@@ -199,20 +199,14 @@ def finetune(
             weights(task.global_step, task.score or 0.0)
 
     run(task, speech, out, schedule(watch, max_steps, plan.accumulate), keep=keep, ema=optim.ema)
-    if average_best > 1 and rank() == 0 and best and (steps := weights.average()):
+    if rank() == 0 and (averaged := weights.average()):
         recogniser = Recogniser(
-            network,
-            corpus.vocabulary,
-            normalise=card.normalise,
-            device=choose_device(device),
-            batch_seconds=batch_seconds,
-        )
-        error = dev_error(recogniser, corpus.dev, column)
-        log.info(
-            "average of the models at steps %s: error %.3f on dev, the best alone %.3f", steps, error, best["error"]
-        )
-        if error <= best["error"]:
-            best.update(step=steps, error=error)
+            network, corpus.vocabulary, normalise=card.normalise, device=choose_device(device), batch_seconds=batch_seconds
+        )  # fmt: skip
+        error, least = dev_error(recogniser, corpus.dev, column), min(averaged.values())
+        log.info("average of the models at steps %s: error %.3f on dev, the best alone %.3f", [*averaged], error, least)
+        if error <= least:
+            best.update(step=[*averaged], error=error)
             save_model(out, network.cpu(), card, corpus.vocabulary, settings)
         weights.remove()
     return Outcome(document | {"best": best}, str(out), PARTIAL if corpus.faults or speech.damaged else 0)
