@@ -9,12 +9,13 @@ from typing import Any
 
 from speechxl.config import Data
 from speechxl.data.manifest import Fault
-from speechxl.errors import InputError, NothingMatched
+from speechxl.errors import InputError
 from speechxl.models.frames import FrameGeometry
 from speechxl.objectives.ctc import frames_needed
 from speechxl.shapes import SAMPLE_RATE, Utterance
 from speechxl.text import UnknownSymbol, Vocabulary, normalise
-from speechxl.verbs.training import Corpora, hold_out, hours_by_language, seconds, usable, within, without
+from speechxl.verbs.corpora import Corpora, dev_rows, target, with_target
+from speechxl.verbs.training import hold_out, hours_by_language, seconds, usable, within, without
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +61,6 @@ class Labelled:
             return text, self.vocabulary.encode(text, without=error.symbols)
 
 
-def target(utterance: Utterance, column: str) -> str:
-    """Text of a manifest column, normalised."""
-    value = getattr(utterance, column) if column in ("text", "phonemes") else utterance.extra.get(column, "")
-    return normalise(value)
-
-
 def summary(document: dict[str, Any]) -> str:
     """One line on a labelled corpus and the run on it."""
     return (
@@ -90,9 +85,9 @@ def read(
         InputError: If no usable utterance is left, or a training text holds a symbol that a given vocabulary lacks.
     """
     corpora = Corpora.read(train)
-    rows, faults = usable(_with_target(corpora.choose(split, "train"), column, corpora))
+    rows, faults = usable(with_target(corpora.choose(split, "train"), column, corpora))
     rows = within(rows, data.min_seconds or 0, data.max_seconds)
-    held, more = usable(_dev_rows(corpora, dev, split, column))
+    held, more = usable(dev_rows(corpora, dev, split, column))
     if not held:
         rows, held = hold_out(rows, seed)
         log.info("no dev rows: %d utterances, a tenth of the training rows, are held out", len(held))
@@ -139,33 +134,6 @@ def read_symbols(path: Path, units: str) -> Vocabulary:
     delimiter = "|" if units == "char" else None
     first = ["<pad>", "<unk>", *([delimiter] if delimiter else [])]
     return Vocabulary((*first, *(symbol for symbol in symbols if symbol not in first)), 0, delimiter)
-
-
-def _with_target(rows: Sequence[Utterance], column: str, corpora: Corpora) -> list[Utterance]:
-    named = [row for row in rows if target(row, column)]
-    if not named:
-        others = sorted({name for row in rows for name, value in row.extra.items() if value})
-        hint = f" (there are also {', '.join(others)})" if others else ""
-        raise InputError(
-            f"{corpora}: column {column!r} is empty or absent in all {len(rows)} rows; "
-            f"name another with --column{hint}, or add the transcripts."
-        )
-    if len(named) < len(rows):
-        log.warning("%d of %d utterances left out: column %r is empty", len(rows) - len(named), len(rows), column)
-    return named
-
-
-def _dev_rows(train: Corpora, dev: Sequence[Path] | None, split: str | None, column: str) -> list[Utterance]:
-    try:
-        rows = Corpora.read(dev).choose(None, "dev") if dev else train.choose("dev", "dev") if split != "all" else []
-    except NothingMatched:
-        if dev:
-            raise
-        return []
-    named = [row for row in rows if target(row, column)]
-    if dev and not named:
-        raise InputError(f"{', '.join(map(str, dev))}: column {column!r} is empty in all dev rows.")
-    return named
 
 
 def _report_unseen(rows: Sequence[Utterance], column: str, vocabulary: Vocabulary) -> None:
