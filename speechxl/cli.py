@@ -25,6 +25,7 @@ from speechxl.tasks.processes import rank
 VERBS = {
     "prepare": "a corpus of any kind to a manifest",
     "validate": "faults of a corpus that training would trip over",
+    "vocab": "the symbols of a corpus before training, and what is odd about them",
     "pretrain": "self-supervised pretraining from scratch",
     "adapt": "continued pretraining on a new language",
     "finetune": "a recogniser from transcribed speech",

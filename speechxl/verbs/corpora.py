@@ -5,9 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from speechxl.data.manifest import read_cells
 from speechxl.data.sources import read_corpora
 from speechxl.errors import InputError, NothingMatched
 from speechxl.shapes import Utterance
+from speechxl.symbols import Line
 from speechxl.text import normalise
 
 log = logging.getLogger(__name__)
@@ -89,6 +91,19 @@ def dev_rows(train: Corpora, dev: Sequence[Path] | None, split: str | None, colu
     if dev and not named:
         raise InputError(f"{', '.join(map(str, dev))}: column {column!r} is empty in all dev rows.")
     return named
+
+
+def raw_lines(rows: Iterable[Utterance], column: str, paths: Iterable[Path]) -> list[Line]:
+    """Texts of rows as they stand in the manifests, before they are normalised.
+
+    Args:
+        rows: Of the manifests.
+        column: Of the texts.
+        paths: Manifests, or folders with ``manifest.tsv``; texts of other folders are normalised already.
+    """
+    manifests = [path / "manifest.tsv" if path.is_dir() else path for path in paths]
+    cells = {place: cell for path in manifests if path.exists() for place, cell in read_cells(path, column)}
+    return [Line(str(row), cells.get(row.origin, target(row, column))) for row in rows]
 
 
 def _unique(utterances: Iterable[Utterance]) -> list[Utterance]:
