@@ -4,14 +4,14 @@ import csv
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 
-from speechxl.symbols import Line, Occurrences, code_points, count_parts, count_words, names, shown, unknown
+from speechxl.symbols import Line, Occurrences, code_points, count_parts, names, shown, unknown
 from speechxl.text import SPECIAL, Vocabulary
 
 _MOST_LETTERS = 3
@@ -49,22 +49,22 @@ class Finding:
 
 
 def findings(
-    lines: Sequence[Line], dev: Sequence[Line], units: str, vocabulary: Vocabulary | None = None
+    lines: Iterable[Line], words: Words, dev: Words, units: str, vocabulary: Vocabulary | None = None
 ) -> list[Finding]:
     """All there is to say, what matters most first.
 
     Args:
         lines: Texts to train on.
-        dev: Texts to choose the best model by.
+        words: Their words or phones.
+        dev: Those of the texts to choose the best model by.
         units: ``"char"`` or ``"phoneme"``.
         vocabulary: Of a model that is to be used.
     """
-    words = count_words(lines, units)
     symbols = count_parts(words, _whole if units == "phoneme" else None)
     found: list[Finding | None] = [
         _unsegmented(symbols) if units == "phoneme" else _of_characters(words, "reserved", lambda x: x == "|", "It stands "
                        "for the space in a vocabulary of characters, and finetune refuses it: replace it."),
-        _unseen(symbols, count_words(dev, units), units),
+        _unseen(symbols, dev, units),
     ]  # fmt: skip
     if vocabulary is not None:
         found += _against(vocabulary, words)
@@ -194,6 +194,7 @@ def mixed_scripts(words: Words) -> Iterator[Finding]:
         yield _of(alone, "mixed_scripts", f"Words in another script ({shares}); are they spoken in the recordings?")
 
 
+@cache
 def script(character: str) -> str:
     """Script of a letter, the first word of its name; ``"CJK"`` for those of East Asia, empty where there is none."""
     if not _is_letter(character) or character in _IPA_GREEK:

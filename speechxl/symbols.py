@@ -54,8 +54,9 @@ def count_words(lines: Iterable[Line], units: str) -> dict[str, Occurrences]:
     for line in lines:
         parts = line.text.split()
         for number, word in enumerate(parts):
-            if word in words:
-                words[word].count += 1
+            found = words.get(word)
+            if found is not None:
+                found.count += 1
             else:
                 context = [word] if units == "char" else parts[max(0, number - _CONTEXT) : number + _CONTEXT + 1]
                 words[word] = Occurrences(1, line.place, " ".join(context))

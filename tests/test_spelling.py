@@ -13,7 +13,8 @@ def lines(*texts):
 
 def found(*texts, dev=(), units="char", vocabulary=None):
     """Findings by kind, of which each stands once."""
-    result = findings(lines(*texts), lines(*dev), units, vocabulary)
+    words, of_dev = count_words(lines(*texts), units), count_words(lines(*dev), units)
+    result = findings(lines(*texts), words, of_dev, units, vocabulary)
     kinds = [finding.kind for finding in result]
     assert len(set(kinds)) == len(kinds)
     return dict(zip(kinds, result, strict=True))

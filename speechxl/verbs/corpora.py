@@ -9,7 +9,6 @@ from speechxl.data.manifest import read_cells
 from speechxl.data.sources import read_corpora
 from speechxl.errors import InputError, NothingMatched
 from speechxl.shapes import Utterance
-from speechxl.symbols import Line
 from speechxl.text import normalise
 
 log = logging.getLogger(__name__)
@@ -93,17 +92,15 @@ def dev_rows(train: Corpora, dev: Sequence[Path] | None, split: str | None, colu
     return named
 
 
-def raw_lines(rows: Iterable[Utterance], column: str, paths: Iterable[Path]) -> list[Line]:
-    """Texts of rows as they stand in the manifests, before they are normalised.
+def raw_cells(paths: Iterable[Path], column: str) -> dict[str, str]:
+    """A column as it stands in manifests, before it is normalised, by place (``manifest:line``).
 
     Args:
-        rows: Of the manifests.
-        column: Of the texts.
-        paths: Manifests, or folders with ``manifest.tsv``; texts of other folders are normalised already.
+        paths: Manifests, or folders with ``manifest.tsv``; of other folders there is nothing.
+        column: Its name.
     """
     manifests = [path / "manifest.tsv" if path.is_dir() else path for path in paths]
-    cells = {place: cell for path in manifests if path.exists() for place, cell in read_cells(path, column)}
-    return [Line(str(row), cells.get(row.origin, target(row, column))) for row in rows]
+    return {place: cell for path in manifests if path.exists() for place, cell in read_cells(path, column)}
 
 
 def _unique(utterances: Iterable[Utterance]) -> list[Utterance]:

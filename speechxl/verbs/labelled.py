@@ -1,8 +1,7 @@
 """Transcribed corpora for fine-tuning: targets, vocabulary, and a report of what cannot be used."""
 
 import logging
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from speechxl.errors import InputError
 from speechxl.models.frames import FrameGeometry
 from speechxl.objectives.ctc import frames_needed
 from speechxl.shapes import SAMPLE_RATE, Utterance
+from speechxl.symbols import Line, Occurrences, code_points, count_parts, count_words, describe, shown, unknown
 from speechxl.text import UnknownSymbol, Vocabulary, normalise
 from speechxl.verbs.corpora import Corpora, dev_rows, target, with_target
 from speechxl.verbs.training import hold_out, hours_by_language, seconds, usable, within, without
@@ -32,6 +32,8 @@ class Labelled:
     """Training utterances that were left out, as their text needs more frames than the audio has."""
     faults: list[Fault]
     """Rows that were left out, as their audio cannot be used."""
+    unseen: dict[str, Occurrences]
+    """Symbols of dev texts that the vocabulary lacks, the most frequent first."""
 
     @property
     def languages(self) -> list[str]:
@@ -49,6 +51,7 @@ class Labelled:
             "hours": seconds(self.train) / 3600,
             "dev_utterances": len(self.dev),
             "symbols": len(self.vocabulary),
+            "unseen_in_train": [describe(symbol, found) for symbol, found in self.unseen.items()],
             "dropped": {"too_short_for_text": len(self.infeasible), "unusable_audio": len(self.faults)},
         }
 
@@ -115,8 +118,10 @@ def read(
         )  # fmt: skip
     if not kept:
         raise InputError("No training utterance is left: every text is too long for its audio.")
-    _report_unseen(held, column, symbols)
-    return Labelled(kept, held, symbols, column, infeasible, [*faults, *more])
+    words = count_words((Line(str(row), target(row, column)) for row in held), units)
+    unseen = unknown(count_parts(words, symbols.split), symbols.symbols)
+    _report_unseen(unseen)
+    return Labelled(kept, held, symbols, column, infeasible, [*faults, *more], unseen)
 
 
 def read_symbols(path: Path, units: str) -> Vocabulary:
@@ -136,11 +141,13 @@ def read_symbols(path: Path, units: str) -> Vocabulary:
     return Vocabulary((*first, *(symbol for symbol in symbols if symbol not in first)), 0, delimiter)
 
 
-def _report_unseen(rows: Sequence[Utterance], column: str, vocabulary: Vocabulary) -> None:
-    unseen: Counter[str] = Counter()
-    for row in rows:
-        known = set(vocabulary.symbols)
-        unseen.update(symbol for symbol in vocabulary.split(target(row, column)) if symbol not in known)
+def _report_unseen(unseen: Mapping[str, Occurrences]) -> None:
     if unseen:
-        names = ", ".join(f"{symbol!r} ({count})" for symbol, count in unseen.most_common(10))
-        log.warning("dev holds symbols that training never saw, they count as errors: %s", names)
+        names = [
+            f"{shown(symbol)} {'+'.join(code_points(symbol))} ({found.count}, as in {found.word!r} at {found.place})"
+            for symbol, found in unseen.items()
+        ]
+        more = f" and {len(names) - 10} more, see speechxl vocab" if len(names) > 10 else ""
+        log.warning(
+            "dev holds symbols that training never saw, they count as errors: %s%s", ", ".join(names[:10]), more
+        )

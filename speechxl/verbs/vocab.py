@@ -29,8 +29,8 @@ def vocab(
 
     from speechxl.errors import InputError
     from speechxl.spelling import findings
-    from speechxl.symbols import count_parts, count_words, describe
-    from speechxl.verbs.corpora import Corpora, dev_rows, raw_lines, with_target
+    from speechxl.symbols import Line, count_parts, count_words, describe
+    from speechxl.verbs.corpora import Corpora, dev_rows, raw_cells, target, with_target
     from speechxl.verbs.vocab_table import table
 
     vocabulary = None
@@ -47,11 +47,12 @@ def vocab(
     corpora = Corpora.read(manifest)
     rows = with_target(corpora.choose(split, "train"), column, corpora)
     watched = dev_rows(corpora, dev, split, column)
-    lines = raw_lines(rows, column, manifest)
-    found = findings(lines, raw_lines(watched, column, dev or manifest), units, vocabulary)
-    counted = count_words(lines, units)
-    if units == "char":
-        counted = count_parts(counted)
+    cells = raw_cells([*manifest, *(dev or [])], column)
+    lines = [Line(str(row), cells.get(row.origin, target(row, column))) for row in rows]
+    words = count_words(lines, units)
+    of_dev = count_words((Line(str(row), target(row, column)) for row in watched), units)
+    found = findings(lines, words, of_dev, units, vocabulary)
+    counted = count_parts(words) if units == "char" else words
     symbols = [describe(symbol, counted[symbol]) for symbol in sorted(counted, key=lambda x: -counted[x].count)]
     document = {
         "schema": 1,
