@@ -31,6 +31,7 @@ VERBS = {
     "finetune": "a recogniser from transcribed speech",
     "transcribe": "recordings to text",
     "evaluate": "error rates on transcribed recordings",
+    "export": "a model as ONNX",
     "lm": "an n-gram language model from text",
     "inspect": "how languages share the codes of a pretrained model",
     "demo": "the whole way on a small synthetic corpus",
