@@ -98,3 +98,19 @@ def make_corpus(folder, dev=4):
         )
     write_manifest(folder / "manifest.tsv", rows)
     return folder
+
+
+@pytest.fixture(scope="session", params=["w2v2-base", "xls-r-300m"], ids=["group", "layer"])
+def exported(request, tmp_path_factory):
+    """Outcome of `export`, and the model folder; an export takes seconds."""
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    from speechxl.verbs.export import export
+
+    folder = tmp_path_factory.mktemp("exported")
+    vocabulary = Vocabulary.from_texts(WORDS, "char")
+    torch.manual_seed(0)
+    card = Card(normalise=request.param != "w2v2-base", preset=request.param, units="char")
+    save_model(folder / "model", new_ctc_model(small_preset(request.param), vocabulary), card, vocabulary)
+    return export("onnx", str(folder / "model"), folder / "model.onnx"), folder / "model"

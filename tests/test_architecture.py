@@ -6,7 +6,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "speechxl"
 LAYERS = [
     {"errors", "files", "heap", "shapes", "config"},
-    {"text", "phonology"},
+    {"text", "symbols", "spelling", "phonology"},
     {"data"},
     {"models"},
     {"objectives", "decoding", "evaluation"},
@@ -15,7 +15,19 @@ LAYERS = [
     {"cli"},
     {"__main__"},
 ]
-TORCH_FREE = ["cli", "config", "errors", "shapes", "text", "models.frames", "data.manifest", "data.audio"]
+TORCH_FREE = [
+    "cli",
+    "config",
+    "errors",
+    "shapes",
+    "text",
+    "symbols",
+    "spelling",
+    "models.frames",
+    "data.manifest",
+    "data.audio",
+    "verbs.corpora",
+]
 
 
 def modules():

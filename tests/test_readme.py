@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from speechxl import load
 from speechxl.cli import VERBS, build_parser
 
 ROOT = Path(__file__).parent.parent
@@ -56,12 +57,23 @@ def test_the_make_targets_exist():
 
 
 def test_the_python_example_runs(ctc_folder, corpus, monkeypatch, capsys):
-    (code,) = blocks(ROOT / "README.md", "python")
-    monkeypatch.chdir(corpus.parent)
-    (corpus.parent / "interview.wav").write_bytes((corpus / "u00.wav").read_bytes())
-    ctc_folder.rename(corpus.parent / "model")
+    code, _ = blocks(ROOT / "README.md", "python")
+    monkeypatch.chdir(corpus)
+    (corpus / "u00.wav").rename("a.wav")
+    (corpus / "runs").mkdir()
+    ctc_folder.rename("runs/gup")
     exec(compile(code, "README.md", "exec"), {})
     assert len(capsys.readouterr().out.splitlines()) > 0
+    assert len(list(corpus.glob("a.*"))) == 2
+
+
+def test_the_example_without_speechxl_gives_the_model_s_text(exported, corpus, monkeypatch, capsys):
+    _, code = blocks(ROOT / "README.md", "python")
+    monkeypatch.chdir(Path(exported[0].document["out"]).parent)
+    Path("a.wav").write_bytes((corpus / "u00.wav").read_bytes())
+    exec(compile(code, "README.md", "exec"), {})
+    found = " ".join(capsys.readouterr().out.replace("<unk>", "").split())
+    assert found == load(exported[1], precision="32").transcribe("a.wav").text != ""
 
 
 def test_links_lead_somewhere():

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
+from numpy.typing import ArrayLike
 
 from speechxl.data import media
 from speechxl.data.media import MediaError, MediaFile
@@ -164,6 +165,40 @@ def utterance_blocks(utterance: Utterance, seconds: float = 30.0) -> Iterator[np
         yield from audio_blocks(utterance.path, utterance.start, utterance.duration, seconds)
     except AudioError as error:
         raise AudioError(f"{utterance.origin}: {error}" if utterance.origin else str(error)) from None
+
+
+def from_array(samples: ArrayLike, rate: int) -> np.ndarray:
+    """Samples in memory as `read_audio` gives them.
+
+    Args:
+        samples: (T,), or (T, C) of several channels; integers are taken as fractions of their largest value.
+        rate: Samples per second.
+
+    Returns:
+        (T,) float32 at 16 kHz, the mean of the channels.
+
+    Raises:
+        AudioError: If that is no audio.
+    """
+    values = np.asarray(samples)
+    if values.ndim not in (1, 2) or values.dtype.kind not in "fiu":
+        raise AudioError(
+            f"an array of shape {values.shape} and type {values.dtype} is no audio; expected are numbers of shape (T,), or "
+            "(T, C) for several channels."
+        )
+    if values.ndim == 2 and values.shape[1] > max(values.shape[0], 1):
+        raise AudioError(f"an array of shape {values.shape} has more channels than samples; transpose it to (T, C).")
+    if rate <= 0 or values.size == 0:
+        raise AudioError(f"an array of shape {values.shape} with {rate} samples per second has no audio.")
+    if values.dtype.kind != "f":
+        middle = 0 if values.dtype.kind == "i" else 2 ** (8 * values.itemsize - 1)
+        values = (values.astype(np.float64) - middle) / 2 ** (8 * values.itemsize - 1)
+    mono = values.astype(np.float32).reshape(len(values), -1).mean(axis=1)
+    if not np.isfinite(mono).all():
+        raise AudioError(f"the sample at {np.argmin(np.isfinite(mono)) / rate:.3f} s is not a finite number.")
+    if rate == SAMPLE_RATE:
+        return mono
+    return soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float32", "HQ").resample_chunk(mono, last=True)
 
 
 def standardise(waveform: np.ndarray) -> np.ndarray:

@@ -75,6 +75,14 @@ def scan_manifest(path: Path) -> tuple[list[Utterance], list[Fault]]:
     return utterances, faults
 
 
+def read_cells(path: Path, column: str) -> Iterator[tuple[str, str]]:
+    """Place (``manifest:line``) and content of a column as it stands in the file, before NFC."""
+    rows = _read_json_lines if _is_json(path) else _read_table
+    for place, row in rows(path, _read_text(path)):
+        if not isinstance(row, Fault):
+            yield place, row.get(column, "")
+
+
 def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
     """Writes a manifest, as JSON lines if its name ends in ``.json``, ``.jsonl`` (or with ``.gz``), else tab-separated."""
     utterances = list(utterances)

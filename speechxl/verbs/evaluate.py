@@ -47,7 +47,7 @@ def evaluate(
     from speechxl.data.sources import read_corpora
     from speechxl.errors import InputError, NothingMatched
     from speechxl.evaluation.report import error_table, rates, write_transcripts
-    from speechxl.verbs.labelled import target
+    from speechxl.verbs.corpora import target
     from speechxl.verbs.progress import watched
     from speechxl.verbs.recognise import load_recogniser, recognise
 

@@ -45,9 +45,9 @@ def inspect(
     from speechxl.models.device import choose_device
     from speechxl.models.weights import load_pretraining_model, read_card
     from speechxl.tasks.collapse import collapse_sign
+    from speechxl.verbs.corpora import Corpora
     from speechxl.verbs.inspect_report import table, write_report
     from speechxl.verbs.inspection import inspection, read_alignments, sample
-    from speechxl.verbs.training import Corpora
 
     check_run(1, batch_seconds)
     if minutes <= 0:

@@ -1,8 +1,7 @@
 """Transcribed corpora for fine-tuning: targets, vocabulary, and a report of what cannot be used."""
 
 import logging
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,14 @@ from speechxl.data.datamodule import draw_key
 from speechxl.data.manifest import Fault
 from speechxl.data.perturb import Perturb
 from speechxl.data.sources import find_audio
-from speechxl.errors import InputError, NothingMatched
+from speechxl.errors import InputError
 from speechxl.models.frames import FrameGeometry
 from speechxl.objectives.ctc import frames_needed
 from speechxl.shapes import SAMPLE_RATE, Utterance
+from speechxl.symbols import Line, Occurrences, code_points, count_parts, count_words, describe, shown, unknown
 from speechxl.text import UnknownSymbol, Vocabulary, normalise
-from speechxl.verbs.training import Corpora, hold_out, hours_by_language, seconds, usable, within, without
+from speechxl.verbs.corpora import Corpora, dev_rows, target, with_target
+from speechxl.verbs.training import hold_out, hours_by_language, seconds, usable, within, without
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ class Labelled:
     """Training utterances that were left out, as their text needs more frames than the audio has."""
     faults: list[Fault]
     """Rows that were left out, as their audio cannot be used."""
+    unseen: dict[str, Occurrences]
+    """Symbols of dev texts that the vocabulary lacks, the most frequent first."""
 
     @property
     def languages(self) -> list[str]:
@@ -51,6 +54,7 @@ class Labelled:
             "hours": seconds(self.train) / 3600,
             "dev_utterances": len(self.dev),
             "symbols": len(self.vocabulary),
+            "unseen_in_train": [describe(symbol, found) for symbol, found in self.unseen.items()],
             "dropped": {"too_short_for_text": len(self.infeasible), "unusable_audio": len(self.faults)},
         }
 
@@ -61,12 +65,6 @@ class Labelled:
             return text, self.vocabulary.encode(text)
         except UnknownSymbol as error:
             return text, self.vocabulary.encode(text, without=error.symbols)
-
-
-def target(utterance: Utterance, column: str) -> str:
-    """Text of a manifest column, normalised."""
-    value = getattr(utterance, column) if column in ("text", "phonemes") else utterance.extra.get(column, "")
-    return normalise(value)
 
 
 def summary(document: dict[str, Any]) -> str:
@@ -113,9 +111,9 @@ def read(
         InputError: If no usable utterance is left, or a training text holds a symbol that a given vocabulary lacks.
     """
     corpora = Corpora.read(train)
-    rows, faults = usable(_with_target(corpora.choose(split, "train"), column, corpora))
+    rows, faults = usable(with_target(corpora.choose(split, "train"), column, corpora))
     rows = within(rows, data.min_seconds or 0, data.max_seconds)
-    held, more = usable(_dev_rows(corpora, dev, split, column))
+    held, more = usable(dev_rows(corpora, dev, split, column))
     if not held:
         rows, held = hold_out(rows, seed)
         log.info("no dev rows: %d utterances, a tenth of the training rows, are held out", len(held))
@@ -143,8 +141,10 @@ def read(
         )  # fmt: skip
     if not kept:
         raise InputError("No training utterance is left: every text is too long for its audio.")
-    _report_unseen(held, column, symbols)
-    return Labelled(kept, held, symbols, column, infeasible, [*faults, *more])
+    words = count_words((Line(str(row), target(row, column)) for row in held), units)
+    unseen = unknown(count_parts(words, symbols.split), symbols.symbols)
+    _report_unseen(unseen)
+    return Labelled(kept, held, symbols, column, infeasible, [*faults, *more], unseen)
 
 
 def read_symbols(path: Path, units: str) -> Vocabulary:
@@ -164,38 +164,13 @@ def read_symbols(path: Path, units: str) -> Vocabulary:
     return Vocabulary((*first, *(symbol for symbol in symbols if symbol not in first)), 0, delimiter)
 
 
-def _with_target(rows: Sequence[Utterance], column: str, corpora: Corpora) -> list[Utterance]:
-    named = [row for row in rows if target(row, column)]
-    if not named:
-        others = sorted({name for row in rows for name, value in row.extra.items() if value})
-        hint = f" (there are also {', '.join(others)})" if others else ""
-        raise InputError(
-            f"{corpora}: column {column!r} is empty or absent in all {len(rows)} rows; "
-            f"name another with --column{hint}, or add the transcripts."
-        )
-    if len(named) < len(rows):
-        log.warning("%d of %d utterances left out: column %r is empty", len(rows) - len(named), len(rows), column)
-    return named
-
-
-def _dev_rows(train: Corpora, dev: Sequence[Path] | None, split: str | None, column: str) -> list[Utterance]:
-    try:
-        rows = Corpora.read(dev).choose(None, "dev") if dev else train.choose("dev", "dev") if split != "all" else []
-    except NothingMatched:
-        if dev:
-            raise
-        return []
-    named = [row for row in rows if target(row, column)]
-    if dev and not named:
-        raise InputError(f"{', '.join(map(str, dev))}: column {column!r} is empty in all dev rows.")
-    return named
-
-
-def _report_unseen(rows: Sequence[Utterance], column: str, vocabulary: Vocabulary) -> None:
-    unseen: Counter[str] = Counter()
-    for row in rows:
-        known = set(vocabulary.symbols)
-        unseen.update(symbol for symbol in vocabulary.split(target(row, column)) if symbol not in known)
+def _report_unseen(unseen: Mapping[str, Occurrences]) -> None:
     if unseen:
-        names = ", ".join(f"{symbol!r} ({count})" for symbol, count in unseen.most_common(10))
-        log.warning("dev holds symbols that training never saw, they count as errors: %s", names)
+        names = [
+            f"{shown(symbol)} {'+'.join(code_points(symbol))} ({found.count}, as in {found.word!r} at {found.place})"
+            for symbol, found in unseen.items()
+        ]
+        more = f" and {len(names) - 10} more, see speechxl vocab" if len(names) > 10 else ""
+        log.warning(
+            "dev holds symbols that training never saw, they count as errors: %s%s", ", ".join(names[:10]), more
+        )

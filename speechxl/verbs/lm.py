@@ -32,8 +32,7 @@ def lm(
     from speechxl.errors import InputError
     from speechxl.files import write_text
     from speechxl.text import normalise
-    from speechxl.verbs.labelled import target
-    from speechxl.verbs.training import Corpora
+    from speechxl.verbs.corpora import Corpora, target
 
     if out.exists() and not overwrite:
         raise InputError(f"--out {out}: stands there already; replace it with --overwrite, or name another.")

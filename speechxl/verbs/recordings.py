@@ -15,8 +15,9 @@ from speechxl.data.sampling import Group, group_hours
 from speechxl.data.shards import holds_shards
 from speechxl.errors import InputError, NothingMatched
 from speechxl.shapes import Utterance
+from speechxl.verbs.corpora import Corpora
 from speechxl.verbs.streamed import StreamedSpeech, read_shards
-from speechxl.verbs.training import Corpora, seconds, usable, within, without
+from speechxl.verbs.training import seconds, usable, within, without
 
 _DEV_SECONDS = 300
 

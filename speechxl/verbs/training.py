@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from dataclasses import asdict, is_dataclass, replace
 from os.path import normpath
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ from speechxl.config import Optim, Watch
 from speechxl.data.audio import AudioError, probe
 from speechxl.data.datamodule import draw_key
 from speechxl.data.manifest import Fault
-from speechxl.data.sources import read_corpora
-from speechxl.errors import InputError, NothingMatched
+from speechxl.errors import InputError
 from speechxl.files import write_text
 from speechxl.shapes import Utterance
 from speechxl.tasks.checkpoints import CHECKPOINT, other_shape
@@ -25,45 +24,6 @@ from speechxl.tasks.schedule import Schedule
 log = logging.getLogger(__name__)
 SETTINGS = "config.yaml"
 _HELD_OUT = 0.1
-
-
-@dataclass(frozen=True)
-class Corpora:
-    """What stands in manifests or folders, read once."""
-
-    paths: Sequence[Path]
-    rows: list[list[Utterance]]
-    """Of each path."""
-
-    @classmethod
-    def read(cls, paths: Sequence[Path]) -> "Corpora":
-        """Reads all of them."""
-        return cls(paths, [read_corpora([path]) for path in paths])
-
-    def __str__(self) -> str:
-        return ", ".join(map(str, self.paths))
-
-    def choose(self, split: str | None, usual: str) -> list[Utterance]:
-        """Rows with one split, their ids unique.
-
-        Args:
-            split: Rows to keep; ``"all"`` for every row; None for ``usual``, or every row where a corpus has no splits.
-            usual: See above.
-
-        Raises:
-            NothingMatched: If there is none.
-        """
-        chosen: list[Utterance] = []
-        found: set[str] = set()
-        for corpus in self.rows:
-            splits = {utterance.split for utterance in corpus}
-            found |= splits
-            wanted = split or (usual if splits != {""} else "all")
-            chosen += [utterance for utterance in corpus if wanted in ("all", utterance.split)]
-        if not chosen:
-            there = ", ".join(sorted(name or "(none)" for name in found))
-            raise NothingMatched(f"{self}: no row with split {split or usual!r}; there are {there}.")
-        return _unique(chosen)
 
 
 def usable(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[Fault]]:
@@ -94,16 +54,6 @@ def without(utterances: Iterable[Utterance], others: Iterable[Utterance]) -> lis
     """Utterances that are not stretches of audio that others are, too."""
     taken = {(normpath(other.path), other.start) for other in others}
     return [utterance for utterance in utterances if (normpath(utterance.path), utterance.start) not in taken]
-
-
-def _unique(utterances: Iterable[Utterance]) -> list[Utterance]:
-    """Utterances whose ids are unique over several corpora as well."""
-    seen: dict[str, int] = {}
-    result = []
-    for utterance in utterances:
-        count = seen[utterance.id] = seen.get(utterance.id, 0) + 1
-        result.append(utterance if count == 1 else replace(utterance, id=f"{utterance.id}#{count}"))
-    return result
 
 
 def hold_out(utterances: Sequence[Utterance], seed: int) -> tuple[list[Utterance], list[Utterance]]:

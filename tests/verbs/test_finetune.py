@@ -45,13 +45,17 @@ def test_several_processes_hear_more_epochs(corpus, tmp_path, monkeypatch):
 
 
 def test_the_vocabulary_is_that_of_the_training_text_only(corpus, tmp_path, caplog):
-    change(corpus, text=lambda row: row.text + (" ñ" if row.split == "dev" else ""))
-    scratch(corpus, tmp_path / "m")
+    change(corpus, text=lambda row: row.text + (" ñe" if row.split == "dev" else ""))
+    document = scratch(corpus, tmp_path / "m").document
     _, vocabulary, card = load_ctc_model(str(tmp_path / "m"))
     assert "ñ" not in vocabulary.symbols
     assert set(vocabulary.symbols) <= {"<pad>", "<unk>", "|", *"abdlo"}
     assert card.languages == ["quy", "swh"]
-    assert "dev holds symbols that training never saw, they count as errors: 'ñ' (4)" in caplog.text
+    assert "dev holds symbols that training never saw, they count as errors: ñ U+00F1 (4, as in 'ñe' at " in caplog.text
+    assert [(found["symbol"], found["count"]) for found in document["unseen_in_train"]] == [("ñ", 4), ("e", 4)]
+    caplog.clear()
+    assert scratch(corpus, tmp_path / "other", dry_run=True).document["unseen_in_train"] == document["unseen_in_train"]
+    assert "e U+0065 (4, as in 'ñe'" in caplog.text
 
 
 def test_phones_from_a_column_of_one_s_own(corpus, tmp_path):
