@@ -13,6 +13,7 @@ def transcribe(
     out: Path | None = None,
     format: str = "txt",
     split: str | None = None,
+    adapter_language: str | None = None,
     overwrite: bool = False,
     batch_seconds: float = 120.0,
     window_seconds: float = 30.0,
@@ -27,6 +28,7 @@ def transcribe(
         out: Folder for the transcripts, one file each beside the same tree; by default they are printed.
         format: Files to write to --out, separated by commas: txt and json one for each recording, jsonl one for all.
         split: Rows of manifests to use; by default all.
+        adapter_language: Language of the adapter and vocabulary, where MODEL has one for each, such as facebook/mms-1b-all.
         overwrite: Replace transcripts that stand in --out already.
         batch_seconds: Audio of a batch, padding included.
         window_seconds: Longer recordings are cut into windows of this length.
@@ -41,8 +43,9 @@ def transcribe(
     utterances = find_audio(audio, split)
     targets = output.targets(out, utterances, formats, overwrite=overwrite) if out is not None else None
     recogniser, _ = load_recogniser(
-        model, device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds
-    )
+        model, device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds,
+        adapter_language=adapter_language,
+    )  # fmt: skip
     results, failures = [], []
     for number, item in enumerate(recognise(recogniser, utterances)):
         name = output.name(item.utterance)
