@@ -19,6 +19,7 @@ from speechxl.models.weights import (
 )
 from speechxl.text import Vocabulary
 from speechxl.verbs.adapter import add
+from tests import fairseq
 from tests.conftest import NO_DROPOUT, small_preset
 from tests.models.test_weights import run_without_speechxl
 
@@ -171,6 +172,15 @@ def test_fine_tuning_goes_on_with_what_was_added(tmp_path, folder, vocabulary):
     assert other.lm_head.out_features == len(vocabulary) + 1
     with pytest.raises(InputError, match=r"holds added weights only, for recognition; name .*base"):
         load_pretraining_model(str(folder))
+
+
+def test_a_checkpoint_of_fairseq_can_be_the_base(tmp_path, kind, vocabulary):
+    path = fairseq.save(tmp_path / "xlsr.pt", fairseq.tensors("large"), fairseq.settings("large"))
+    network, card = adapted(kind, path, vocabulary)
+    save_model(tmp_path / "added", network, card, vocabulary)
+    torch.testing.assert_close(
+        logits(load_ctc_model(str(tmp_path / "added"))[0]), logits(network), atol=1e-4, rtol=1e-4
+    )
 
 
 def test_a_start_with_adapters_of_another_language_is_not_kept(tmp_path, vocabulary):
