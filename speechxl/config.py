@@ -84,6 +84,32 @@ class Mask:
 
 
 @dataclass(frozen=True)
+class Adapter:
+    """Small added weights that are trained in the place of the model's own, and saved without them."""
+
+    kind: Literal["lora", "mms"] | None = None
+    """LoRA (Hu et al. 2022), or the adapters of MMS (Pratap et al. 2023) after each layer of XLSR-53, XLS-R and MMS."""
+    rank: int = 16
+    """Of LoRA's matrices."""
+    scale: int | None = None
+    """What LoRA adds is scale / rank · B A (alpha in the paper); None: twice the rank."""
+    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "out_proj")
+    """Linear layers that LoRA adds to; intermediate_dense and output_dense are those of the feed-forward part."""
+    dim: int = 16
+    """Features inside an adapter of MMS."""
+    name: str | None = None
+    """Language in the name of an MMS adapter's file; None: that of the training rows."""
+
+    def __post_init__(self) -> None:
+        _check(self.rank >= 1, "adapter.rank", self.rank, "at least 1")
+        _check(self.scale is None or self.scale > 0, "adapter.scale", self.scale, "positive")
+        _check(bool(self.targets), "adapter.targets", "[]", "at least one linear layer")
+        _check(self.dim >= 1, "adapter.dim", self.dim, "at least 1")
+        plain = self.name is None or self.name.replace("-", "").replace("_", "").isalnum()
+        _check(plain, "adapter.name", self.name, "letters, digits, - and _, as part of a file's name")
+
+
+@dataclass(frozen=True)
 class Augment:
     """What keeps fine-tuning from learning the training set by heart: masks, other speeds, noise."""
 

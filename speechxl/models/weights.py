@@ -30,6 +30,17 @@ from transformers.utils import cached_file
 from speechxl.config import PRESETS, Dropout, Preset
 from speechxl.errors import InputError
 from speechxl.files import replace_file, write_text
+from speechxl.models.adapters import (
+    BOTTLENECK,
+    LORA_SETTINGS,
+    Added,
+    bottleneck_file,
+    check_base,
+    find_base,
+    load_bottlenecks,
+    merge_lora,
+    save_added,
+)
 from speechxl.models.dropout import Dropout as DropoutModule
 from speechxl.models.encoder import Encoder
 from speechxl.models.fairseq import is_checkpoint, read_checkpoint, read_dictionary
@@ -43,6 +54,8 @@ _WEIGHTS = (
     "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
 )  # fmt: skip
 """Where `transformers` looks for weights, in this order."""
+_SHOWN = 40
+"""Languages that an error lists."""
 _QUANTIZER = ("quantizer.", "project_q.", "project_hid.")
 
 
@@ -62,6 +75,8 @@ class Card:
     """Hash of its vocabulary."""
     preset: str | None = None
     """What the encoder was first made from, or the published model it is nearest to."""
+    adapter: Added | None = None
+    """Of a folder that holds added weights only."""
 
 
 def new_pretraining_model(preset: Preset) -> Wav2Vec2ForPreTraining:
@@ -100,16 +115,28 @@ def load_pretraining_model(
     return model, bool(lost)
 
 
-def load_ctc_model(source: str) -> tuple[Wav2Vec2ForCTC, Vocabulary, Card]:
+def load_ctc_model(source: str, language: str | None = None) -> tuple[Wav2Vec2ForCTC, Vocabulary, Card]:
     """A fine-tuned model and its vocabulary.
+
+    Args:
+        source: Model folder, checkpoint of fairseq, or name on the hub; a folder that holds added weights only is put together
+            with the model that they belong to.
+        language: Of the adapter and vocabulary to use, where a model such as MMS has one for each language.
 
     Raises:
         InputError: If the folder has no CTC head or vocabulary, or they do not fit.
     """
     if not is_checkpoint(source):
         _read_config(source)
-    vocabulary = read_vocabulary(source)
-    model, missing = _load(Wav2Vec2ForCTC, source, {})
+    vocabulary = read_vocabulary(source, language)
+    model, missing = _load(Wav2Vec2ForCTC, source, {} if language is None else {"vocab_size": len(vocabulary)})
+    if language is not None:
+        path = _file(source, bottleneck_file(language))
+        if not load_bottlenecks(model, path):
+            raise InputError(
+                f"{path}: its output layer has another size than the {len(vocabulary)} symbols in vocab.json."
+            )
+        missing = []
     if any(name.startswith("lm_head") for name in missing):
         raise InputError(
             f"{source}: no weights of a CTC head; this is a pretrained encoder. Run speechxl finetune first."
@@ -128,9 +155,20 @@ def load_ctc_model(source: str) -> tuple[Wav2Vec2ForCTC, Vocabulary, Card]:
     return model, vocabulary, card
 
 
-def load_encoder_for_ctc(source: str, vocabulary: Vocabulary, dropout: Dropout) -> Wav2Vec2ForCTC:
-    """Any wav2vec2-family checkpoint with a CTC head for ``vocabulary``, kept where it was trained for exactly that."""
+def load_encoder_for_ctc(
+    source: str, vocabulary: Vocabulary, dropout: Dropout, bottleneck: int | None = None
+) -> Wav2Vec2ForCTC:
+    """Any wav2vec2-family checkpoint with a CTC head for ``vocabulary``, kept where it was trained for exactly that.
+
+    Args:
+        source: Model folder, checkpoint of fairseq, or name on the hub.
+        vocabulary: Of the head.
+        dropout: Changes to its regularisation.
+        bottleneck: Features inside an MMS adapter after each transformer layer, its weights still to be drawn; None for none.
+    """
     changes = _given_dropout(dropout) | {"vocab_size": len(vocabulary), "pad_token_id": vocabulary.blank}
+    if bottleneck is not None:
+        changes["adapter_attn_dim"] = bottleneck
     model, missing = _load(Wav2Vec2ForCTC, source, changes)
     try:
         same = read_vocabulary(source) == vocabulary
@@ -146,7 +184,7 @@ def load_encoder_for_ctc(source: str, vocabulary: Vocabulary, dropout: Dropout) 
 def save_model(
     folder: Path, model: PreTrainedModel, card: Card, vocabulary: Vocabulary | None = None, settings: str | None = None
 ) -> None:
-    """Writes a model folder file by file, each complete or not at all, the weights last.
+    """Writes a model folder file by file, each complete or not at all, the weights last; of an adapter only what was added.
 
     Args:
         folder: Where.
@@ -168,6 +206,9 @@ def save_model(
     _write_json(folder / "speechxl.json", {"schema": 1, **asdict(card), "libraries": libraries})
     if settings is not None:
         write_text(folder / "config.yaml", settings)
+    if card.adapter is not None:
+        save_added(folder, model, card.adapter)
+        return
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     replace_file(folder / "model.safetensors", lambda part: save_file(weights, part, metadata={"format": "pt"}))
 
@@ -178,10 +219,9 @@ def read_card(source: str) -> Card:
         checkpoint = read_checkpoint(source)
         return Card(normalise=checkpoint.normalise, preset=_nearest_preset(checkpoint.config))
     config = _read_config(source)
-    path = cached_file(source, "speechxl.json", _raise_exceptions_for_missing_entries=False)
-    if path is not None:
-        document = _read_json(Path(path))
+    if document := _read_note(source):
         card = Card(**{name: document[name] for name in Card.__dataclass_fields__ if name in document})
+        card = replace(card, adapter=Added(**document["adapter"]) if document.get("adapter") else None)
         return card if card.preset in PRESETS else replace(card, preset=_nearest_preset(config))
     normalise = config.get("feat_extract_norm") == "layer"
     for name in ("preprocessor_config.json", "processor_config.json"):
@@ -198,6 +238,12 @@ def read_card(source: str) -> Card:
     return Card(normalise=normalise, preset=_nearest_preset(config))
 
 
+def _read_note(source: str) -> dict[str, Any]:
+    """``speechxl.json``; nothing for a foreign model."""
+    path = cached_file(source, "speechxl.json", _raise_exceptions_for_missing_entries=False)
+    return {} if path is None else _read_json(Path(path))
+
+
 def _nearest_preset(config: dict[str, Any]) -> str:
     """The published model of the same size, else one with the same normalisation."""
     shape = config.get("hidden_size"), config.get("num_hidden_layers")
@@ -212,9 +258,12 @@ def fingerprint(source: str, *others: Path) -> str:
     else:
         _read_config(source)
         paths = _cached(source, _SETTINGS)
-        weights = _cached(source, _WEIGHTS)[0]
-        whole = weights.suffix != ".json"
-        paths += [weights] if whole else _cached(source, sorted(set(_read_json(weights)["weight_map"].values())))
+        if (added := read_card(source).adapter) is not None:  # whose speechxl.json has a hash of the base
+            paths += _cached(source, ["speechxl.json", added.file])
+        else:
+            weights = _cached(source, _WEIGHTS)[0]
+            whole = weights.suffix != ".json"
+            paths += [weights] if whole else _cached(source, sorted(set(_read_json(weights)["weight_map"].values())))
     digest = sha256()
     for path in [*paths, *others]:
         with path.open("rb") as file:
@@ -229,22 +278,29 @@ def _cached(source: str, names: Sequence[str]) -> list[Path]:
     return [Path(path) for path in found if path is not None]
 
 
-def read_vocabulary(source: str) -> Vocabulary:
+def read_vocabulary(source: str, language: str | None = None) -> Vocabulary:
     """Symbols of a CTC model, from ``vocab.json`` and the tokenizer's settings.
+
+    Args:
+        source: Model folder, checkpoint of fairseq, or name on the hub.
+        language: Whose vocabulary, where there is one for each language.
 
     Raises:
         InputError: If there is none, or it is not one symbol a number.
     """
-    if is_checkpoint(source):
+    if is_checkpoint(source) and language is None:
         return read_dictionary(source)
+    if is_checkpoint(source):
+        raise InputError(f"{source}: has one vocabulary; leave --adapter_language out.")
     path = cached_file(source, "vocab.json", _raise_exceptions_for_missing_entries=False)
     if path is None:
         raise InputError(f"{source}: no vocab.json; this is not a fine-tuned CTC model. Run speechxl finetune first.")
     symbols = _read_json(Path(path))
     if any(isinstance(number, dict) for number in symbols.values()):
+        symbols = _of_language(source, symbols, language)
+    elif language is not None:
         raise InputError(
-            f"{source}: vocab.json holds one vocabulary for each of {len(symbols)} languages; choose one with "
-            "transformers' tokenizer (set_target_lang), save model and tokenizer to a folder, and use that folder."
+            f"{source}: vocab.json holds one vocabulary, for no particular language; leave --adapter_language out."
         )
     ordered = sorted(symbols, key=symbols.__getitem__)
     if [symbols[symbol] for symbol in ordered] != list(range(len(symbols))):
@@ -258,6 +314,20 @@ def read_vocabulary(source: str) -> Vocabulary:
     if blank is None:
         blank = next((symbols[name] for name in (settings.get("pad_token"), "[PAD]", "<pad>") if name in symbols), 0)
     return Vocabulary(tuple(ordered), blank, delimiter if delimiter in symbols and not phones else None)
+
+
+def _of_language(source: str, vocabularies: dict[str, Any], language: str | None) -> dict[str, Any]:
+    """One of several vocabularies."""
+    if language in vocabularies:
+        return vocabularies[language]
+    alike = [name for name in vocabularies if language and name.startswith(language[:3])]
+    names = [*alike, *sorted(vocabularies.keys() - set(alike))]
+    unknown = "" if language is None else f", none for {language!r}"
+    more = f" and {len(names) - _SHOWN} more, which stand in vocab.json" if len(names) > _SHOWN else ""
+    raise InputError(
+        f"{source}: vocab.json holds one vocabulary for each of {len(names)} languages{unknown}; choose one with "
+        f"--adapter_language: {', '.join(names[:_SHOWN])}{more}."
+    )
 
 
 def configuration(preset: Preset) -> Wav2Vec2Config:
@@ -320,7 +390,38 @@ def with_encoder(model: Any) -> Any:
 
 
 def _load(kind: type[PreTrainedModel], source: str, changes: dict[str, Any]) -> tuple[Any, list[str]]:
-    """A model and the names of its parameters that the checkpoint lacks."""
+    """A model and the names of its parameters that the checkpoint lacks; added weights together with what they belong to."""
+    if is_checkpoint(source):
+        return _load_whole(kind, source, changes)
+    config = _read_config(source)
+    if not (note := _read_note(source).get("adapter")):
+        return _load_whole(kind, source, changes)
+    added = Added(**note)
+    if kind is not Wav2Vec2ForCTC:
+        raise InputError(
+            f"{source}: holds added weights only, for recognition; name the model they belong to, {added.base}."
+        )
+    base = find_base(source, added.base)
+    own = {name: config.get(name) for name in ("vocab_size", "pad_token_id", "adapter_attn_dim")}
+    model, _ = _load_whole(kind, base, own | changes)
+    check_base(source, model, added, base)
+    if added.kind == "lora":
+        whole = merge_lora(model, _file(source, added.file), _read_json(_file(source, LORA_SETTINGS)))
+    else:
+        whole = load_bottlenecks(model, _file(source, added.file))
+    return model, [] if whole else ["lm_head.weight"]
+
+
+def _file(source: str, name: str) -> Path:
+    """A file of a model."""
+    path = cached_file(source, name, _raise_exceptions_for_missing_entries=False)
+    if path is None:
+        raise InputError(f"{source}: no {name} there.")
+    return Path(path)
+
+
+def _load_whole(kind: type[PreTrainedModel], source: str, changes: dict[str, Any]) -> tuple[Any, list[str]]:
+    """Like `_load`, of a model that has all its weights."""
     own: dict[str, Any]
     if in_file := is_checkpoint(source):
         checkpoint = read_checkpoint(source)
@@ -347,6 +448,8 @@ def _load(kind: type[PreTrainedModel], source: str, changes: dict[str, Any]) -> 
     model, report = loaded
     missing = sorted(name for name in report["missing_keys"] if not name.endswith("masked_spec_embed"))
     wrong = [name for name, *_ in report["mismatched_keys"] if not name.startswith("lm_head.")]
+    if changes.get("adapter_attn_dim") is not None:  # their weights follow
+        missing, wrong = ([name for name in names if BOTTLENECK not in name] for names in (missing, wrong))
     broken = [name for name in missing if name.startswith("wav2vec2.")] + wrong
     if in_file:
         broken += [name for name in report["unexpected_keys"] if not name.startswith((*_QUANTIZER, "lm_head."))]

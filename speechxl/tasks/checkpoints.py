@@ -32,13 +32,14 @@ def checkpoint_step(checkpoint: Path) -> int:
 
 
 def other_shape(checkpoint: Path, model: torch.nn.Module) -> str:
-    """First parameter that a checkpoint's model has otherwise than ``model``; empty if they fit."""
+    """First parameter that a checkpoint's model has otherwise than ``model``; empty if they fit. It may lack frozen ones."""
     state = AtomicCheckpointIO().load_checkpoint(checkpoint)["state_dict"]
     there = {
         name.removeprefix("model."): tuple(value.shape) for name, value in state.items() if name.startswith("model.")
     }
     here = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    for name in sorted(there.keys() | here.keys()):
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    for name in sorted(there.keys() | (here.keys() - frozen)):
         if there.get(name) != here.get(name):
             return f"{name} is {there.get(name, 'absent')} there and {here.get(name, 'absent')} now"
     return ""

@@ -58,7 +58,16 @@ class Recognition(Task):
         self.freeze_extractor, self.freeze_encoder = freeze_extractor, freeze_encoder
         self.encoder: Any = model.wav2vec2
         self.encoder.feature_extractor.requires_grad_(not freeze_extractor)
+        trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+        self.strict_loading = 2 * trained > sum(parameter.numel() for parameter in model.parameters())
         self._transcripts: list[tuple[str, str, str, str]] = []
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leaves the frozen weights out where they are most of them, as beside an adapter."""
+        super().on_save_checkpoint(checkpoint)
+        if not self.strict_loading:
+            trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+            checkpoint["state_dict"] = {n: value for n, value in checkpoint["state_dict"].items() if n in trained}
 
     @property
     def skips_parameters(self) -> bool:

@@ -83,7 +83,8 @@ def fit(
     if checkpoint.exists() and (step := checkpoint_step(checkpoint)) >= schedule.max_steps:
         log.info("%s stands at step %d of %d, there is nothing left to do", checkpoint, step, schedule.max_steps)
         saved = AtomicCheckpointIO().load_checkpoint(checkpoint)
-        task.load_state_dict(saved["state_dict"] | saved["callbacks"].get(Average.__qualname__, {}).get("weights", {}))
+        average = saved["callbacks"].get(Average.__qualname__, {}).get("weights", {})
+        task.load_state_dict(saved["state_dict"] | average, strict=task.strict_loading)
         return
     device = choose_device(device)
     acts = guard is not None and guard.collapse != "warn"

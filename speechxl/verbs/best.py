@@ -68,7 +68,8 @@ class BestWeights:
             self.folder.rmdir()
 
     def _state(self) -> dict[str, Any]:
-        return {name: value.detach().cpu().contiguous() for name, value in self.model.named_parameters()}
+        trained = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
+        return {name: value.detach().cpu().contiguous() for name, value in trained.items()}
 
     def _files(self) -> list[tuple[int, float, Path]]:
         found = []

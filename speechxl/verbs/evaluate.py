@@ -13,6 +13,7 @@ def evaluate(
     *,
     split: str | None = None,
     language: list[str] | None = None,
+    adapter_language: str | None = None,
     column: str | None = None,
     transcripts: Path | None = None,
     batch_seconds: float = 120.0,
@@ -32,6 +33,7 @@ def evaluate(
         manifest: Manifests, or folders of recordings with their texts.
         split: Rows to use; by default all.
         language: Languages to use; by default all.
+        adapter_language: Language of the adapter and vocabulary, where MODEL has one for each, such as facebook/mms-1b-all.
         column: Manifest column of the references; by default the one the model was trained on.
         transcripts: File for references and hypotheses, tab-separated.
         batch_seconds: Audio of a batch, padding included.
@@ -55,8 +57,8 @@ def evaluate(
     if not rows:
         raise NothingMatched(f"{', '.join(map(str, manifest))}: no row in {', '.join(language or [])}.")
     recogniser, card = load_recogniser(
-        model, device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds, lm=lm,
-        lexicon=lexicon, hot_words=hot_words, search=search, vad=vad,
+        model, device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds,
+        adapter_language=adapter_language, lm=lm, lexicon=lexicon, hot_words=hot_words, search=search, vad=vad,
     )  # fmt: skip
     column = column or card.column or ("text" if recogniser.vocabulary.units == "char" else "phonemes")
     named = [row for row in rows if target(row, column)]

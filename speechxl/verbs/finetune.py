@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from speechxl.config import Architecture, Augment, Data, Dropout, Optim, PresetName, Watch
+from speechxl.config import Adapter, Architecture, Augment, Data, Dropout, Optim, PresetName, Watch
 from speechxl.verbs.outcome import PARTIAL, Outcome
 
 
@@ -35,6 +35,7 @@ def finetune(
     architecture: Architecture = Architecture(),
     dropout: Dropout = Dropout(),
     augment: Augment = Augment(),
+    adapter: Adapter = Adapter(),
     optim: Optim = Optim(),
     data: Data = Data(),
     watch: Watch = Watch(),
@@ -72,6 +73,8 @@ def finetune(
         architecture: Changes to the preset's size.
         dropout: Changes to the model's regularisation.
         augment: Time and channel masks.
+        adapter: Train small added weights (LoRA, MMS) and the output layer only; --out then holds a few megabytes, which belong
+            to MODEL.
         optim: Optimizer.
         data: Audio.
         watch: Evaluation and checkpoints.
@@ -96,6 +99,7 @@ def finetune(
     from speechxl.tasks.recognition import Recognition
     from speechxl.tasks.schedule import tri_stage
     from speechxl.tasks.training import fit
+    from speechxl.verbs import adapter as adapters
     from speechxl.verbs import labelled, recipe
     from speechxl.verbs.best import BestWeights, dev_error
     from speechxl.verbs.lr_finder import try_rates
@@ -116,11 +120,12 @@ def finetune(
     if overfit is not None:
         augment, dropout = Augment(0.0, 10, 0.0), Dropout(0.0, 0.0, 0.0, 0.0, 0.0)
     usual = recipe.settle(
-        family, scratch=model is None, optim=optim, augment=augment, data=data, freeze_extractor=freeze_extractor,
-        freeze_encoder=freeze_encoder, curriculum=curriculum,
+        family, scratch=model is None, adapter=adapter, optim=optim, augment=augment, data=data,
+        freeze_extractor=freeze_extractor, freeze_encoder=freeze_encoder, curriculum=curriculum,
     )  # fmt: skip
     optim, augment, data = usual.optim, usual.augment, usual.data
     corpus = labelled.read(train, dev, split, units, column, vocabulary, data, seed)
+    adapter = adapters.settle(adapter, card.adapter, corpus.languages)
     if overfit is not None:
         corpus = labelled.only(corpus, overfit, seed)
     if max_steps is None:
@@ -131,13 +136,15 @@ def finetune(
         vocabulary=vocabulary, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device,
         seed=seed, overfit=overfit, alpha=alpha, average_best=average_best, freeze_extractor=usual.freeze_extractor,
         freeze_encoder=usual.freeze_encoder, curriculum=usual.curriculum, architecture=architecture, dropout=dropout,
-        augment=augment, optim=optim, data=data, watch=watch,
+        augment=augment, adapter=adapter, optim=optim, data=data, watch=watch,
     )  # fmt: skip
     torch.manual_seed(seed)
     if preset:
         network = new_ctc_model(resolve(preset, architecture, dropout), corpus.vocabulary)
     else:
-        network = load_encoder_for_ctc(str(model), corpus.vocabulary, dropout)
+        bottleneck = adapter.dim if adapter.kind == "mms" else None
+        network = load_encoder_for_ctc(str(model), corpus.vocabulary, dropout, bottleneck)
+    card = replace(card, adapter=adapters.add(network, str(model), adapter))
     make = partial(SpeechDataset, languages=corpus.languages, normalise=card.normalise, seed=seed, encode=corpus.encode)
     hours = group_hours(corpus.train)
     shares = group_shares(hours, alpha)
@@ -168,6 +175,7 @@ def finetune(
         "schema": 1,
         "out": str(out),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "trained_parameters": sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad),
         "max_steps": max_steps,
         "update_hours": plan.update_hours,
         "epochs": max_steps * plan.update_hours / sum(hours.values()),
@@ -182,6 +190,7 @@ def finetune(
     if find_lr:
         rates = try_rates(task, speech, plan.accumulate, run)
         return Outcome(document | rates, f"take --optim.lr {rates['lr']:.1e}\n{rates['table']}")
+    adapters.check_resumed(out, card.adapter)
     open_run(out, settings, network, resume=resume)
     if rank() == 0:
         write_manifest(out / "dev.tsv", corpus.dev)

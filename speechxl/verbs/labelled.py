@@ -71,7 +71,8 @@ def summary(document: dict[str, Any]) -> str:
     """One line on a labelled corpus and the run on it."""
     return (
         "{utterances} utterances, {hours:.2f} h, {dev_utterances} for dev, {symbols} symbols, {parameters:,} parameters, "
-        "{max_steps} steps, about {epochs:.1f} epochs, about {memory_gib:.1f} GiB of memory".format(**document)
+        "{trained_parameters:,} of them trained, {max_steps} steps, about {epochs:.1f} epochs, "
+        "about {memory_gib:.1f} GiB of memory".format(**document)
     )
 
 

@@ -162,6 +162,7 @@ def load(
     batch_seconds: float = 120.0,
     window_seconds: float = 30.0,
     vad: bool = False,
+    adapter_language: str | None = None,
 ) -> Model:
     """A fine-tuned model to transcribe with.
 
@@ -176,6 +177,7 @@ def load(
         batch_seconds: Audio of a batch, padding included.
         window_seconds: Longer recordings are cut into windows of this length.
         vad: Cut at pauses, and recognise speech only.
+        adapter_language: Language of the adapter and vocabulary, where a model has one for each, such as facebook/mms-1b-all.
 
     Raises:
         InputError: If something cannot be used.
@@ -183,6 +185,6 @@ def load(
     recogniser, card = load_recogniser(
         str(model), device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds,
         lm=None if lm is None else Path(lm), lexicon=None if lexicon is None else Path(lexicon), hot_words=hot_words,
-        search=search, vad=vad,
+        search=search, vad=vad, adapter_language=adapter_language,
     )  # fmt: skip
     return Model(recogniser, card.languages)

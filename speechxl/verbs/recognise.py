@@ -52,6 +52,7 @@ def load_recogniser(
     precision: str,
     batch_seconds: float,
     window_seconds: float,
+    adapter_language: str | None = None,
     lm: Path | None = None,
     lexicon: Path | None = None,
     hot_words: Sequence[str] | None = None,
@@ -65,7 +66,7 @@ def load_recogniser(
     """
     keep_heap()
     device = choose_device(device)
-    network, vocabulary, card = load_ctc_model(model)
+    network, vocabulary, card = load_ctc_model(model, adapter_language)
     decoder = None
     if lm or lexicon or hot_words or search.beam:
         if find_spec("flashlight") is None:

@@ -14,6 +14,7 @@ def transcribe(
     out: Path | None = None,
     format: str = "txt",
     split: str | None = None,
+    adapter_language: str | None = None,
     overwrite: bool = False,
     shard: str | None = None,
     max_line_width: int = 42,
@@ -38,6 +39,7 @@ def transcribe(
         format: Files to write to --out, separated by commas: txt, json, srt, vtt, tsv, ctm, TextGrid, eaf one for each
             recording, jsonl one for all; or all.
         split: Rows of manifests to use; by default all.
+        adapter_language: Language of the adapter and vocabulary, where MODEL has one for each, such as facebook/mms-1b-all.
         overwrite: Do again what is done in --out already.
         shard: i/n, for example 3/64: do only the i-th of n parts of the recordings, which together are all of them.
         max_line_width: Characters of a line in srt, vtt and tsv.
@@ -80,8 +82,8 @@ def transcribe(
         part = f"-{number}-of-{shards}" if shard is not None else ""
         transcripts = Transcripts(out, record, entries, mine, formats, shard=part, overwrite=overwrite)
     recogniser, _ = load_recogniser(
-        model, device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds, lm=lm,
-        lexicon=lexicon, hot_words=hot_words, search=search, vad=vad,
+        model, device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds,
+        adapter_language=adapter_language, lm=lm, lexicon=lexicon, hot_words=hot_words, search=search, vad=vad,
     )  # fmt: skip
     if transcripts is not None:
         way: dict[str, Any] = {"precision": recogniser.precision}
@@ -89,6 +91,8 @@ def transcribe(
             way |= {"hot_words": hot_words, "search": asdict(search)}
         if vad:
             way["vad"] = True
+        if adapter_language:
+            way["adapter_language"] = adapter_language
         left = transcripts.begin(model, fingerprint(model, *filter(None, (lm, lexicon))), way)
     units = recogniser.vocabulary.units
     todo = [entry.utterance for entry in left]

@@ -6,6 +6,8 @@ import pytest
 from speechxl.cli import main
 from speechxl.errors import InputError, NothingMatched
 from speechxl.verbs.evaluate import evaluate
+from speechxl.verbs.transcribe import transcribe
+from tests.models.test_adapters import multilingual
 
 
 def test_rates_are_those_of_jiwer_on_the_written_transcripts(ctc_folder, corpus, tmp_path):
@@ -53,3 +55,12 @@ def test_what_cannot_be_evaluated_is_said(ctc_folder, corpus):
         evaluate(str(ctc_folder), [corpus], language=["mdw"])
     with pytest.raises(InputError, match="column 'phonemes' is empty in all rows"):
         evaluate(str(ctc_folder), [corpus], column="phonemes")
+
+
+def test_a_language_of_a_multilingual_model_is_chosen(corpus, tmp_path):
+    folder = str(multilingual(tmp_path / "mms"))
+    document = evaluate(folder, [corpus], adapter_language="swh", language=["quy"], precision="32").document
+    assert list(document["per_language"]) == ["quy"]
+    assert transcribe(folder, [str(corpus / "u00.wav")], adapter_language="eng").code == 0
+    with pytest.raises(InputError, match=r"none for 'quy'; choose one with --adapter_language: eng, swh"):
+        transcribe(folder, [str(corpus / "u00.wav")], adapter_language="quy")

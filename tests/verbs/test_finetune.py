@@ -1,7 +1,9 @@
+import contextlib
 import json
 import math
 import shutil
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,17 +13,18 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from speechxl.config import Augment, Optim, Watch
+from speechxl.config import Adapter, Augment, Optim, Watch
 from speechxl.data.manifest import read_manifest, write_manifest
-from speechxl.errors import InputError
-from speechxl.models.weights import load_ctc_model
+from speechxl.errors import InputError, Interrupted
+from speechxl.models.weights import Card, load_ctc_model, new_pretraining_model, save_model
+from speechxl.tasks.checkpoints import checkpoint_step
 from speechxl.tasks.recognition import Recognition
 from speechxl.verbs import best, lr_finder
 from speechxl.verbs.evaluate import evaluate
 from speechxl.verbs.finetune import finetune
 from speechxl.verbs.recipe import usual_steps
 from speechxl.verbs.transcribe import transcribe
-from tests.conftest import SMALL
+from tests.conftest import SMALL, small_preset
 
 QUICK = {"max_steps": 2, "batch_seconds": 4.0, "device": "cpu", "watch": Watch(log_every=1)}
 
@@ -425,3 +428,107 @@ def test_other_speeds_and_noise_are_heard_and_repeat(corpus, tmp_path):
         scratch(corpus, tmp_path / name, **options)
         losses.append((tmp_path / name / "metrics.csv").read_text().split("\n1,loss,")[1].split("\n")[0])
     assert losses[0] == losses[1] != losses[2]
+
+
+def added(base, corpus, out, kind, **options):
+    adapter = Adapter(kind, rank=2, dim=4, name="both" if kind == "mms" else None)
+    return finetune(str(base), train=[corpus], out=out, adapter=adapter, **{**QUICK, **options})
+
+
+@pytest.mark.parametrize("kind", ["lora", "mms"])
+def test_added_weights_are_trained_alone_and_saved_without_the_model(
+    corpus, tmp_path, pretrained_folder, pretraining_model, monkeypatch, kind
+):
+    plan = added(pretrained_folder, corpus, tmp_path / "m", kind, dry_run=True).document
+    whole = finetune(str(pretrained_folder), train=[corpus], out=tmp_path / "m", dry_run=True, **QUICK).document
+    assert plan["trained_parameters"] < 0.2 * whole["trained_parameters"] < plan["parameters"]
+    kept = []
+    state = best.BestWeights._state
+    monkeypatch.setattr(best.BestWeights, "_state", lambda self: kept.append(found := state(self)) or found)
+    watch = Watch(log_every=1, eval_every=1)
+    options = {"max_steps": 4, "optim": Optim(lr=1e-2), "average_best": 3, "watch": watch}
+    outcome = added(pretrained_folder, corpus, tmp_path / "m", kind, **options)
+    assert sum(value.numel() for value in kept[0].values()) == plan["trained_parameters"]
+    assert not (tmp_path / "m" / "model.safetensors").exists()
+    saved = sum(path.stat().st_size for path in (tmp_path / "m").glob("*.safetensors"))
+    assert saved < 4 * plan["trained_parameters"] + 10_000
+    assert (tmp_path / "m" / "checkpoint.ckpt").stat().st_size < 2 * (
+        pretrained_folder / "model.safetensors"
+    ).stat().st_size
+    settings = yaml.safe_load((tmp_path / "m" / "config.yaml").read_text())
+    assert settings["adapter"]["scale"] == 4
+    assert (settings["freeze_extractor"], settings["freeze_encoder"]) == (True, 0.0)
+    document = evaluate(str(tmp_path / "m"), [tmp_path / "m" / "dev.tsv"], precision="32").document
+    assert document["cer"] == pytest.approx(outcome.document["best"]["error"])
+    assert transcribe(str(tmp_path / "m"), [str(corpus / "u00.wav")]).code == 0
+    model, *_ = load_ctc_model(str(tmp_path / "m"))
+    before = pretraining_model.wav2vec2.state_dict()
+    after = {name: value for name, value in model.wav2vec2.state_dict().items() if name in before}
+    changed = {name.split(".")[-2] for name, value in after.items() if not torch.equal(value, before[name])}
+    assert changed == ({"q_proj", "k_proj", "v_proj", "out_proj"} if kind == "lora" else set())
+
+
+@pytest.mark.parametrize("kind", ["lora", "mms"])
+def test_a_run_of_added_weights_continues_bit_for_bit(corpus, tmp_path, pretrained_folder, monkeypatch, kind):
+    file = {"lora": "adapter_model.safetensors", "mms": "adapter.both.safetensors"}[kind]
+    watch = Watch(log_every=1, eval_every=1, save_every=2)
+    run = partial(
+        added, pretrained_folder, corpus, kind=kind, max_steps=4, watch=watch,
+        optim=Optim(lr=1e-2, layer_decay=0.5), augment=Augment(time_prob=0.3),
+    )  # fmt: skip
+    run(out=tmp_path / "once")
+    begin = Recognition.on_train_batch_start
+
+    def stop(self, batch, batch_idx):
+        begin(self, batch, batch_idx)
+        if self.global_step == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt, SystemExit, Interrupted):
+        patch.setattr(Recognition, "on_train_batch_start", stop)
+        run(out=tmp_path / "twice")
+    assert checkpoint_step(tmp_path / "twice" / "checkpoint.ckpt") == 2
+    run(out=tmp_path / "twice", resume=True)
+    assert (tmp_path / "once" / file).read_bytes() == (tmp_path / "twice" / file).read_bytes()
+    run(out=tmp_path / "twice", resume=True)  # nothing is left to do
+    save_model(pretrained_folder, new_pretraining_model(small_preset()), Card(normalise=True, preset="tiny"))
+    with pytest.raises(InputError, match="began with another MODEL"):
+        run(out=tmp_path / "twice", resume=True)
+
+
+def test_fine_tuning_goes_on_from_added_weights_and_holds_all_then(corpus, tmp_path, pretrained_folder):
+    added(pretrained_folder, corpus, tmp_path / "m", "mms")
+    with pytest.raises(InputError, match=r"the MODEL is added weights itself.* Start from .*pretrained"):
+        added(tmp_path / "m", corpus, tmp_path / "n", "lora")
+    finetune(str(tmp_path / "m"), train=[corpus], out=tmp_path / "n", **QUICK)
+    assert load_ctc_model(str(tmp_path / "n"))[2].adapter is None
+    assert (tmp_path / "n" / "model.safetensors").exists()
+
+
+def test_the_file_of_an_mms_adapter_is_named_after_the_language(corpus, tmp_path, pretrained_folder):
+    with pytest.raises(InputError, match=r"--adapter.name is needed .*; there are quy, swh"):
+        finetune(str(pretrained_folder), train=[corpus], out=tmp_path / "m", adapter=Adapter("mms"), **QUICK)
+    change(corpus, language=lambda row: "swh")
+    finetune(str(pretrained_folder), train=[corpus], out=tmp_path / "m", adapter=Adapter("mms"), **QUICK)
+    assert (tmp_path / "m" / "adapter.swh.safetensors").exists()
+
+
+def test_added_weights_need_a_model_whose_extractor_stays(corpus, tmp_path, pretrained_folder):
+    with pytest.raises(InputError, match="a model from scratch is trained whole"):
+        scratch(corpus, tmp_path / "m", adapter=Adapter("lora"))
+    with pytest.raises(InputError, match="the extractor stays as it is"):
+        added(pretrained_folder, corpus, tmp_path / "m", "lora", freeze_extractor=False)
+
+
+def test_added_weights_are_asked_for_on_the_command_line(corpus, tmp_path, pretrained_folder):
+    from speechxl.cli import main
+
+    arguments = ["finetune", str(pretrained_folder), "--train", str(corpus), "--max_steps", "1", "--device", "cpu"]
+    chosen = ["--adapter.kind", "lora", "--adapter.rank", "3", "--adapter.targets", "[q_proj,v_proj]"]
+    assert main([*arguments, *chosen, "--out", str(tmp_path / "m")]) == 0
+    settings = json.loads((tmp_path / "m" / "adapter_config.json").read_text())
+    assert (settings["r"], settings["lora_alpha"], settings["target_modules"]) == (3, 6, ["q_proj", "v_proj"])
+    repeated = ["finetune", str(pretrained_folder), "--config", str(tmp_path / "m" / "config.yaml")]
+    assert main([*repeated, "--out", str(tmp_path / "again")]) == 0
+    file = "adapter_model.safetensors"
+    assert (tmp_path / "m" / file).read_bytes() == (tmp_path / "again" / file).read_bytes()
