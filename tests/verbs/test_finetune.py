@@ -505,6 +505,16 @@ def test_fine_tuning_goes_on_from_added_weights_and_holds_all_then(corpus, tmp_p
     assert (tmp_path / "n" / "model.safetensors").exists()
 
 
+def test_transcripts_of_other_added_weights_are_not_mixed(corpus, tmp_path, pretrained_folder):
+    added(pretrained_folder, corpus, tmp_path / "m", "lora")
+    added(pretrained_folder, corpus, tmp_path / "n", "lora", seed=2)
+    out = tmp_path / "out"
+    assert transcribe(str(tmp_path / "m"), [str(corpus)], out=out).code == 0
+    assert transcribe(str(tmp_path / "m"), [str(corpus)], out=out).document["skipped"] == 14
+    with pytest.raises(InputError, match="the transcripts there were made with"):
+        transcribe(str(tmp_path / "n"), [str(corpus)], out=out)
+
+
 def test_the_file_of_an_mms_adapter_is_named_after_the_language(corpus, tmp_path, pretrained_folder):
     with pytest.raises(InputError, match=r"--adapter.name is needed .*; there are quy, swh"):
         finetune(str(pretrained_folder), train=[corpus], out=tmp_path / "m", adapter=Adapter("mms"), **QUICK)
