@@ -49,7 +49,7 @@ def peer(model: Path, folder: Path, device: str, batch: int) -> list[str]:
     run = pipeline("automatic-speech-recognition", model=str(model), device=device, batch_size=batch)
     files = sorted(folder.glob("*.flac"))
     read = ({"raw": soundfile.read(file, dtype="float32")[0], "sampling_rate": 16_000} for file in files)
-    return [found["text"] for found in run(read)]
+    return [" ".join(found["text"].split()) for found in run(read)]  # which writes empty words as spaces
 
 
 def own(model: Path, folder: Path, device: str, precision: str) -> list[str]:

@@ -172,11 +172,12 @@ def mixed_scripts(words: Words) -> Iterator[Finding]:
         return
     inside: dict[str, Occurrences] = {}
     alone: dict[str, Occurrences] = {}
-    main = max(totals, key=lambda name: totals[name])
+    ranked = [name for name, _ in totals.most_common()]
+    main = ranked[0]
     for word, found in words.items():
         scripts = {script(character) for character in word} - {""}
         mixed = len(scripts) > 1 and scripts != {"CJK", "LATIN"}
-        first = max(scripts, key=lambda name: totals[name], default=main)
+        first = next((name for name in ranked if name in scripts), main)
         for character in word:
             if script(character) not in ("", first if mixed else main):
                 place = (inside if mixed else alone).setdefault(character, Occurrences(0, found.place, found.word))

@@ -334,7 +334,7 @@ def test_a_few_utterances_are_learnt_by_heart(corpus, tmp_path):
         corpus, tmp_path / "m", max_steps=300, optim=Optim(lr=1e-2), overfit=2, augment=augment, watch=watch
     )
     assert outcome.document["utterances"] == outcome.document["dev_utterances"] == 2
-    assert outcome.document["best"]["error"] < 0.1
+    assert outcome.document["best"]["error"] < 0.3  # guessing, or the commoner text for both, is 0.5 and more
     settings = yaml.safe_load((tmp_path / "m" / "config.yaml").read_text())
     assert settings["augment"]["noise_prob"] == 0.0
     assert settings["overfit"] == 2
