@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 import numpy as np
-import silero_vad
 import torch
 
 from speechxl.shapes import SAMPLE_RATE
@@ -18,7 +17,12 @@ class SpeechDetector:
     """Finds speech in recordings of any length."""
 
     def __init__(self) -> None:
+        threads = torch.get_num_threads()
+        import silero_vad
+
+        torch.set_num_threads(threads)  # the package takes all but one away when it is imported
         self.model = silero_vad.load_silero_vad()
+        self.iterator = silero_vad.VADIterator
 
     def __call__(self, blocks: Iterable[np.ndarray]) -> list[tuple[int, int]]:
         """Stretches with speech, samples from and up to, in order; they do not overlap.
@@ -26,7 +30,7 @@ class SpeechDetector:
         Args:
             blocks: The recording from its beginning, each (T,) at 16 kHz.
         """
-        detector = silero_vad.VADIterator(
+        detector = self.iterator(
             self.model, sampling_rate=SAMPLE_RATE, min_silence_duration_ms=_PAUSE_MS, speech_pad_ms=_PAD_MS
         )
         places: list[int] = []

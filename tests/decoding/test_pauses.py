@@ -1,9 +1,14 @@
+import subprocess
+import sys
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
 from speechxl.data.espeak import speak
 
-pytest.importorskip("silero_vad")
+if find_spec("silero_vad") is None:
+    pytest.skip("silero-vad is not installed", allow_module_level=True)
 from speechxl.decoding.pauses import SpeechDetector, _apart
 
 
@@ -22,3 +27,11 @@ def test_speech_is_found_and_silence_is_not():
 
 def test_stretches_that_touch_become_one():
     assert _apart([(0, 5), (4, 9), (9, 12), (20, 20), (30, 31)]) == [(0, 12), (30, 31)]
+
+
+def test_the_other_threads_stay():
+    code = (
+        "import torch; torch.set_num_threads(2); from speechxl.decoding.pauses import SpeechDetector; SpeechDetector(); "
+        "assert torch.get_num_threads() == 2"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
