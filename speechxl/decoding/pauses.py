@@ -1,5 +1,6 @@
 """Where in a recording somebody speaks, by Silero's detector (extra ``vad``)."""
 
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
@@ -21,7 +22,9 @@ class SpeechDetector:
         import silero_vad
 
         torch.set_num_threads(threads)  # the package takes all but one away when it is imported
-        self.model = silero_vad.load_silero_vad()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*torch.jit.load.*")
+            self.model = silero_vad.load_silero_vad()
         self.iterator = silero_vad.VADIterator
 
     def __call__(self, blocks: Iterable[np.ndarray]) -> list[tuple[int, int]]:
@@ -30,6 +33,14 @@ class SpeechDetector:
         Args:
             blocks: The recording from its beginning, each (T,) at 16 kHz.
         """
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # several would wait for each other longer than they compute
+        try:
+            return self._find(blocks)
+        finally:
+            torch.set_num_threads(threads)
+
+    def _find(self, blocks: Iterable[np.ndarray]) -> list[tuple[int, int]]:
         detector = self.iterator(
             self.model, sampling_rate=SAMPLE_RATE, min_silence_duration_ms=_PAUSE_MS, speech_pad_ms=_PAD_MS
         )
