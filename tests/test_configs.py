@@ -33,5 +33,5 @@ def test_every_recipe_has_its_parts():
     assert recipes
     for recipe in recipes:
         names = {path.name for path in recipe.iterdir()}
-        assert {"README.md", "prepare.py", "run.sh"} <= names
+        assert {"README.md", "run.sh"} <= names
         assert any(name.endswith(".yaml") for name in names)

@@ -52,12 +52,16 @@ class Recogniser:
         normalise: bool,
         device: str = "cpu",
         precision: str = "32",
-        batch_seconds: float = 120.0,
+        batch_seconds: float = 16.0,
         window_seconds: float = 30.0,
         context_seconds: float = 5.0,
         find_speech: Callable[[Iterable[np.ndarray]], list[tuple[int, int]]] | None = None,
     ) -> None:
         self.model = model.to(device).eval()
+        if precision == "bf16":  # once, in the place of each time that autocast meets them
+            for part in model.wav2vec2.encoder.layers.modules():
+                if isinstance(part, torch.nn.Linear):
+                    part.to(torch.bfloat16)
         self.vocabulary, self.normalise, self.device, self.precision = vocabulary, normalise, device, precision
         self.geometry: FrameGeometry = model.wav2vec2.geometry
         self.decoder = decoder or Greedy()
@@ -159,8 +163,8 @@ class Recogniser:
             )
         frames = lengths.to(self.device) if bool(lengths.min() < lengths.max()) else None
         with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16"):
-            encoded = self.model.wav2vec2(waveform.to(self.device), frames, moments=stacked)
-            return reduce(self.model.lm_head(encoded.features).float()).cpu()
+            features = self.model.wav2vec2(waveform.to(self.device), frames, moments=stacked).features
+        return reduce(self.model.lm_head(features.float())).cpu()
 
     def _batches(self, pieces: list[tuple[int, Window]], *, sort: bool = True) -> list[list[tuple[int, Window]]]:
         """Pieces of similar length together, the longest first, or as they come."""

@@ -83,6 +83,8 @@ class Encoder(nn.Module):
     ) -> Encoded:
         """Second half of `forward`: from the feature extractor's output (B, F, Dc)."""
         x, normed = self.feature_projection(conv)
+        if not self.training:
+            x = x.float()  # sums over the layers, which bfloat16 would round at each
         if mask is not None:
             x = torch.where(mask[..., None], self.masked_spec_embed.to(x.dtype), x)
         if channel_mask is not None:

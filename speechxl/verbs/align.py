@@ -21,7 +21,7 @@ def align(
     star: bool = False,
     reference: Path | None = None,
     overwrite: bool = False,
-    batch_seconds: float = 120.0,
+    batch_seconds: float | None = None,
     window_seconds: float = 30.0,
     precision: Literal["auto", "32", "bf16"] = "auto",
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -41,7 +41,7 @@ def align(
         star: Allow for any speech before and after each text.
         reference: Alignment with known times (path, start_s, end_s, phone) to measure the error of the boundaries by.
         overwrite: Replace files that stand in --out already.
-        batch_seconds: Audio of a batch, padding included.
+        batch_seconds: Audio of a batch, padding included; by default 16 on a CPU, 120 on an accelerator.
         window_seconds: The model hears longer recordings in windows of this length; they are aligned as a whole.
         precision: By default "bf16" where the processor has it.
         device: Where to compute.

@@ -7,7 +7,7 @@ from speechxl.verbs.outcome import NOTHING, Outcome
 
 
 def prepare(
-    kind: Literal["folder", "csv", "common_voice", "common-voice", "shards"],
+    kind: Literal["folder", "csv", "common_voice", "common-voice", "fleurs", "shards"],
     source: Path,
     out: Path,
     *,
@@ -27,8 +27,9 @@ def prepare(
     Args:
         kind: "folder": recordings with their texts in files of the same name, searched below as well, the speaker is
             the folder's name; "csv": a table with one row for each recording, or stretch of one; "common_voice": a
-            release of Mozilla Common Voice, of one language or several, with its splits; "shards": a manifest, or a folder,
-            from which shards are written; an interrupted call goes on where it was.
+            release of Mozilla Common Voice, of one language or several, with its splits; "fleurs": languages of
+            google/fleurs with their splits; "shards": a manifest, or a folder, from which shards are written; an
+            interrupted call goes on where it was.
         source: The folder, table or manifest.
         out: Manifest to write (.tsv, .jsonl), or a folder for manifest.tsv; a folder for shards, which may hold other corpora.
         language: ISO 639-3 code for rows that name none.

@@ -13,6 +13,8 @@ from speechxl.verbs.recognise import Recognised
 log = logging.getLogger(__name__)
 _EVERY_S = 5.0
 """Time between two lines."""
+_PAUSE_S = 0.05
+"""Many results come at once, then none for a while: what is said is as of the end of the last lot."""
 _CHUNK = 64
 """Headers that a thread reads at a time."""
 
@@ -30,16 +32,16 @@ def watched(items: Iterable[Recognised], utterances: Sequence[Utterance]) -> Ite
     try:
         chunks = [utterances[first : first + _CHUNK] for first in range(0, len(utterances), _CHUNK)]
         sums = [threads.submit(_seconds, chunk) for chunk in chunks]
-        begun = spoken = time.monotonic()
+        begun = spoken = last = time.monotonic()
         done = 0.0
         for item in items:
+            if done and last - spoken > _EVERY_S and time.monotonic() - last > _PAUSE_S:
+                spoken = last
+                total = sum(each.result() for each in sums) if all(each.done() for each in sums) else None
+                log.info("%s", progress(done, total, last - begun))
             yield item
             done += item.seconds
-            now = time.monotonic()
-            if done and now - spoken > _EVERY_S:
-                spoken = now
-                total = sum(each.result() for each in sums) if all(each.done() for each in sums) else None
-                log.info("%s", progress(done, total, now - begun))
+            last = time.monotonic()
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
 

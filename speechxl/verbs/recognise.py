@@ -29,6 +29,9 @@ _LONG_SECONDS = 300
 _AHEAD, _READERS = 16, 4
 """Recordings that are read while others are recognised, and threads that do it."""
 
+_CPU_BATCH, _BATCH = 16.0, 120.0
+"""Seconds of a batch: on a CPU, what fits its cache is faster than more."""
+
 _Audio: TypeAlias = np.ndarray | float | str
 """A waveform, the seconds of a recording that is too long to hold, or what is wrong with it."""
 
@@ -50,7 +53,7 @@ def load_recogniser(
     *,
     device: str,
     precision: str,
-    batch_seconds: float,
+    batch_seconds: float | None,
     window_seconds: float,
     adapter_language: str | None = None,
     lm: Path | None = None,
@@ -86,7 +89,8 @@ def load_recogniser(
         find_speech = SpeechDetector()
     recogniser = Recogniser(
         network, vocabulary, decoder, normalise=card.normalise, device=device,
-        precision=choose_precision(precision, device), batch_seconds=batch_seconds, window_seconds=window_seconds,
+        precision=choose_precision(precision, device),
+        batch_seconds=batch_seconds or (_CPU_BATCH if device == "cpu" else _BATCH), window_seconds=window_seconds,
         find_speech=find_speech,
     )  # fmt: skip
     return recogniser, card

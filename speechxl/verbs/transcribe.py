@@ -19,7 +19,7 @@ def transcribe(
     shard: str | None = None,
     max_line_width: int = 42,
     max_gap: float = 1.0,
-    batch_seconds: float = 120.0,
+    batch_seconds: float | None = None,
     window_seconds: float = 30.0,
     precision: Literal["auto", "32", "bf16"] = "auto",
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -44,7 +44,7 @@ def transcribe(
         shard: i/n, for example 3/64: do only the i-th of n parts of the recordings, which together are all of them.
         max_line_width: Characters of a line in srt, vtt and tsv.
         max_gap: Seconds of silence after which a line begins there.
-        batch_seconds: Audio of a batch, padding included.
+        batch_seconds: Audio of a batch, padding included; by default 16 on a CPU, 120 on an accelerator.
         window_seconds: Longer recordings are cut into windows of this length.
         precision: By default "bf16" where the processor has it.
         device: Where to compute.

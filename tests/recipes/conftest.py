@@ -23,7 +23,9 @@ with open({log!r}, "a") as log:
 if arguments[0] == "prepare":
     sys.exit(subprocess.call([{python!r}, "-m", "speechxl", *arguments]))
 options = dict(zip(arguments, arguments[1:]))
-if "--out" in options:
+if arguments[0] == "lm":
+    Path(options["--out"]).touch()
+elif "--out" in options:
     model = Path(options["--out"]) / "model.safetensors"
     if not model.exists():  # a run that is done already leaves its model as it is
         model.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The recipes for corpora and checkpoints that users have: common-voice, xls-r-continued."""
+"""The recipes for corpora and checkpoints that users have: common-voice, fleurs, xls-r-continued."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -10,6 +10,7 @@ import soundfile
 from speechxl.data.manifest import read_manifest, write_manifest
 from tests.conftest import WORDS, tone
 from tests.data.corpora.common_voice import write_release
+from tests.data.corpora.test_fleurs import write_language
 from tests.recipes.conftest import ROOT, option
 
 QUICK = ["--optim.accumulate", "1", "--augment.channel_length", "8"]
@@ -79,6 +80,20 @@ def test_the_hour_is_drawn_by_name(recipe, tmp_path, corpus):
     counts = {split: sum(row.split == split for row in rows) for split in ("train", "dev", "test", "validated")}
     assert counts == {"train": 360, "dev": 120, "test": 360, "validated": 0}
     assert {row.id for row in rows if not row.id.endswith("7.mp3")} <= {row.id for row in fewer}
+
+
+def test_a_part_of_a_language_of_fleurs(recipe, pretrained_folder, tmp_path):
+    write_language(tmp_path / "sw_ke")
+    fleurs = recipe("fleurs")
+    fleurs.environment |= {"MINUTES": "0.02"}
+    said = fleurs.script_says(tmp_path / "sw_ke", fleurs.out, pretrained_folder)
+    assert "train: 1 recordings" in said
+    assert "test: 1 recordings" in said
+    fleurs.really("model", *QUICK)
+    assert len((fleurs.out / "test.tsv").read_text().splitlines()) == 2
+    fleurs.environment |= {"MINUTES": "0.001"}
+    with pytest.raises(AssertionError, match="no recordings to train on"):
+        fleurs.script_says(tmp_path / "sw_ke", fleurs.out, pretrained_folder)
 
 
 def record(path, seconds, pitch=300.0):

@@ -1,12 +1,14 @@
-"""The recipes on a folder of corpora: mboshi, xlsr-mini."""
+"""The recipes on a folder of corpora: mboshi, xlsr-mini, quechua and its like, joint."""
 
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
+from speechxl.cli import main
 from speechxl.data.manifest import read_manifest, write_manifest
-from tests.recipes.conftest import ROOT
+from tests.recipes.conftest import ROOT, SMALL, TINY, option
 
 LANGUAGES = {"mboshi": "mdw", "griko": "ell", "quechua": "quy", "yoruba": "yor"}
 
@@ -120,3 +122,49 @@ def test_the_table_is_that_of_the_transcripts(recipe, tmp_path):
     assert difference[:2] == ["5", "good - bad"]
     assert difference[2].split()[0] == "+0.083"  # a twelfth: 1 edit of 2 * 6
     assert difference[4] == "+0.000, +0.167"
+
+
+@pytest.mark.parametrize("name", ["quechua", "griko", "yoruba"])
+def test_a_language_from_scratch_and_pretrained_with_and_without_a_language_model(recipe, corpora, tmp_path, name):
+    one = recipe(name)
+    said = one.script_says(corpora, one.out, tmp_path)
+    finetune = one.command_for(f"pretrained-{name}-2", "finetune")
+    assert finetune[1] == str(tmp_path)
+    assert [value for flag, value in pairwise(finetune) if flag == "--config"] == [
+        str(ROOT / "recipes" / ".." / "configs" / "finetune-laptop.yaml"), str(ROOT / "recipes" / name / "finetune.yaml"),
+    ]  # fmt: skip
+    assert option(one.command_for(f"scratch-{name}-1", "finetune"), "--preset") == "tiny"
+    evaluated = [command for command in one.commands() if command[0] == "evaluate"]
+    assert [option(command, "--lm") is not None for command in evaluated].count(True) == len(evaluated) / 2 == 4
+    assert {row[1] for row in cells(said)} >= {"scratch", "pretrained", "scratch.lm", "pretrained.lm"}
+    one.script_says(corpora, one.out, tmp_path)
+    assert [command[0] for command in one.commands()].count("evaluate") == 8  # what is done is not done again
+
+
+def test_a_language_without_a_pretrained_model(recipe, corpora):
+    griko = recipe("griko")
+    griko.script_says(corpora, griko.out)
+    assert {option(command, "--preset") for command in griko.commands() if command[0] == "finetune"} == {"tiny"}
+    shutil.rmtree(griko.out / "scratch-griko-1")
+    command = griko.command_for("scratch-griko-1", "finetune")
+    assert main([*command, *TINY, *SMALL]) == 0
+
+
+def test_languages_together_and_alone(recipe, corpora, tmp_path):
+    rows = read_manifest(corpora / "yoruba" / "manifest.tsv")
+    write_manifest(corpora / "yoruba" / "manifest.tsv", [replace(row, text=f"“{row.text.upper()}?!") for row in rows])
+    joint = recipe("joint")
+    said = joint.script_says(corpora, joint.out, tmp_path)
+    assert "4 in dev" in said
+    together = joint.command_for("joint-all-1", "finetune")
+    assert together[1] == str(tmp_path)
+    assert [value for value in together if value.endswith(".tsv")] == [
+        f"{joint.out}/joint/{name}.tsv" for name in sorted(LANGUAGES)
+    ]
+    alone = joint.command_for("alone-griko-2", "finetune")
+    assert [value for value in alone if value.endswith(".tsv")] == [f"{joint.out}/joint/griko.tsv"]
+    assert [row[:3] for row in cells(said)[:4]] == [
+        ["griko", start, seed] for start in ("alone", "joint") for seed in "12"
+    ]
+    plain = read_manifest(joint.out / "joint" / "yoruba.tsv")
+    assert [row.text for row in plain] == [row.text for row in rows]

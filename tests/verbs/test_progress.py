@@ -37,6 +37,21 @@ def test_it_is_said_every_few_seconds_with_the_sum_of_the_headers(corpus, caplog
     assert all("0.00 h / 0.00 h · " in message for message in caplog.messages)
 
 
+def test_what_comes_at_once_is_said_together(corpus, caplog, monkeypatch):
+    monkeypatch.setattr(module, "_EVERY_S", 0.05)
+    row = Utterance(corpus / "u00.wav", "")
+
+    def items():
+        for _ in range(2):
+            time.sleep(0.2)
+            for _ in range(10):
+                yield Recognised(row, 360.0, None)
+
+    with caplog.at_level(logging.INFO, "speechxl"):
+        list(watched(items(), [row]))
+    assert [message.split(" h")[0] for message in caplog.messages] == ["1.00"]
+
+
 def test_nothing_is_said_of_little(corpus, caplog):
     row = Utterance(corpus / "u00.wav", "")
     with caplog.at_level(logging.INFO, "speechxl"):

@@ -3,12 +3,10 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
-import iso639
-
 from speechxl.data.audio import SUFFIXES, AudioError, probe
+from speechxl.data.languages import to_iso
 from speechxl.data.manifest import Fault
 from speechxl.errors import InputError
 from speechxl.shapes import Utterance
@@ -18,13 +16,6 @@ log = logging.getLogger(__name__)
 SPLITS = ("train", "dev", "test")
 MORE = ("validated", "other")
 """Tables of clips beyond those of the splits: whose text two listeners have confirmed, and not yet."""
-INDIVIDUAL = {
-    "ar": "arb", "az": "azj", "et": "ekk", "fa": "pes", "gn": "gug", "lv": "lvs", "mn": "khk", "ms": "zsm",
-    "ne": "npi", "no": "nob", "or": "ory", "sq": "als", "sw": "swh", "uz": "uzn", "yi": "ydd", "zh": "cmn",
-    "zh-hk": "yue",
-}  # fmt: skip
-"""Languages recorded under the code of a macrolanguage, which ISO 639-3 distinguishes. Those where it is not said which of
-its languages is recorded (kln, om, ps, sc, syr, zza) keep the code of the macrolanguage."""
 EXTRA = ("locale", "gender", "age", "accents", "variant", "segment", "sentence_domain")
 """Columns that are carried along where a release has them."""
 _SPEAKER_LENGTH = 16
@@ -42,24 +33,6 @@ def read(source: Path, all_clips: bool = False) -> Iterator[Utterance | Fault]:
     """
     for folder in _languages(source):
         yield from _language(folder, all_clips)
-
-
-@lru_cache(maxsize=1024)
-def to_iso(locale: str) -> str:
-    """ISO 639-3 code of a locale of Common Voice; empty if there is none.
-
-    Args:
-        locale: Such as sw, sv-SE, zh-TW, rm-sursilv, kab.
-    """
-    locale = locale.lower().replace("_", "-")
-    code = locale.partition("-")[0]
-    if individual := INDIVIDUAL.get(locale) or INDIVIDUAL.get(code):
-        return individual
-    try:
-        return iso639.Lang(code).pt3
-    except (iso639.exceptions.InvalidLanguageValue, iso639.exceptions.DeprecatedLanguageValue):
-        log.warning("locale %r has no code in ISO 639-3; name the language with --language", locale)
-        return ""
 
 
 def _languages(source: Path) -> list[Path]:

@@ -3,8 +3,8 @@ import tarfile
 import pytest
 
 from speechxl.data.audio import read_audio
-from speechxl.data.corpora.common_voice import read, to_iso
-from speechxl.data.languages import language_fault
+from speechxl.data.corpora.common_voice import read
+from speechxl.data.languages import language_fault, to_iso
 from speechxl.data.manifest import Fault, read_manifest
 from speechxl.errors import InputError
 from speechxl.verbs.prepare import prepare
