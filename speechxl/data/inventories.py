@@ -15,6 +15,7 @@ from speechxl.phonology.inventory import (
     new_inventory,
     phoible_inventory,
     read_inventory,
+    without_diphthongs,
 )  # fmt: skip
 from speechxl.phonology.phoible import need_phoible
 
@@ -32,6 +33,7 @@ def find_inventory(
     column: str | None = None,
     running: bool = False,
     least: int = 1,
+    split_diphthongs: bool = False,
 ) -> Inventory:
     """The inventory that is meant.
 
@@ -41,13 +43,21 @@ def find_inventory(
         source: Of PHOIBLE: ``union``, ``largest`` or the number of an inventory.
         phoible: Folder of PHOIBLE.
         marginal: Whether to keep PHOIBLE's marginal phonemes.
-        column: Of a table or manifest.
+        column: Of a table or manifest, by default one that is named like phones.
         running: Whether the column holds running text, and not phones separated by spaces.
-        least: Occurrences of a phone in a manifest below which it is left out.
+        least: Occurrences of a phone in a file or manifest below which it is left out.
+        split_diphthongs: Whether their vowels take their place.
 
     Raises:
         InputError: If it cannot be had, with the reason.
     """
+    found = _find(name, source, phoible, marginal, column, running, least)
+    return without_diphthongs(found) if split_diphthongs else found
+
+
+def _find(
+    name: str, source: str, phoible: Path | None, marginal: bool, column: str | None, running: bool, least: int
+) -> Inventory:
     if name.startswith(VOICE):
         return espeak_inventory(name.removeprefix(VOICE))
     if name.startswith(PHOIBLE):
@@ -65,7 +75,7 @@ def find_inventory(
 def _read(path: Path, column: str | None, running: bool, least: int) -> Inventory:
     header = path.read_text(encoding="utf-8-sig", errors="replace").partition("\n")[0].rstrip("\r").split("\t")
     if not (is_manifest(path) and "path" in header):
-        return read_inventory(path, column)
+        return read_inventory(path, column, running=running, least=least)
     named = column or next((x for x in COLUMNS if x in header), "")
     if named not in header:
         columns = ", ".join(header)

@@ -68,7 +68,7 @@ def _cell(found: Sequence[Part], known: Sequence[Letter]) -> tuple[str, str]:
     if known[0].manner == "nasal" and last.manner != "nasal":
         return "prenasalised", _place_of_rest(found, place)
     if found[0].tied and len(found) == 2:
-        return last.manner, "labial-velar"
+        return last.manner, "labial-velar" if known[0].place == "velar" and last.place == "bilabial" else place
     return "other", place
 
 

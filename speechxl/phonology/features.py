@@ -127,8 +127,9 @@ class FeatureTable:
             rest = [*others, Part(last.letter, last.before, last.after.replace(marks[-1], ""))]
             start, end = (values.copy() for values in self._values(canonical("".join(map(str, rest))))[:2])
             return self._marked(start, end, marks[-1], last)
-        groups = [list(group) for group in _groups(found)]
-        if len(groups) > 1:
+        groups = _groups(found)
+        if len(groups) > 1 or len(found) > 2:
+            groups = groups if len(groups) > 1 else [[part] for part in found]
             ends = [self._values(canonical("".join(map(str, group))))[:2] for group in (groups[0], groups[-1])]
             return ends[0][0], ends[1][1]
         first, second = (self._values(canonical(str(Part(part.letter, part.before, part.after))))[:2] for part in found)

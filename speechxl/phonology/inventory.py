@@ -3,12 +3,13 @@
 import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from speechxl.errors import InputError
-from speechxl.phonology.ipa import canonical, segment, without_tones
+from speechxl.phonology.ipa import canonical, segment, vowels_of, without_tones
+from speechxl.phonology.letters import decompose
 from speechxl.phonology.phoible import Doculect, Phoible
 
 COLUMNS = ("phonemes", "phones", "ipa", "phoneme", "phone", "segment")
@@ -128,13 +129,15 @@ def _choose(phoible: Phoible, language: str, source: str) -> list[Doculect]:
     return [max(doculects, key=lambda x: (sum(row.kind != "tone" for row in phoible.rows(x.id)), -x.id))]
 
 
-def read_inventory(path: Path, column: str | None = None) -> Inventory:
+def read_inventory(path: Path, column: str | None = None, *, running: bool = False, least: int = 1) -> Inventory:
     """Inventory in a file: a phone a line, a lexicon (word, tab, phones), or a table with a column of phones.
 
     Args:
         path: UTF-8; tables are separated by tabs, or by commas if the name ends in ``.csv``. A line that begins with ``#`` is
             a comment.
         column: Of a table; by default one that is named like phones.
+        running: Whether a line, or a cell of the column, is text in IPA, and not phones separated by spaces.
+        least: Occurrences of a phone below which it is left out.
 
     Raises:
         InputError: With the line of what is not IPA, or if nothing is there.
@@ -154,7 +157,9 @@ def read_inventory(path: Path, column: str | None = None) -> Inventory:
         )
     else:
         numbered = _cells(lines, delimiter, header.index(named))
-    return _collect(((x, f"{path}:{number}") for cell, number in numbered for x in cell.split()), str(path))
+    if running:
+        return inventory_of_texts(((x, f"{path}:{line}") for x, line in numbered), str(path), running=True, least=least)
+    return _collect(((x, f"{path}:{line}") for cell, line in numbered for x in cell.split()), str(path), least)
 
 
 def inventory_of_texts(
@@ -196,7 +201,7 @@ def _collect(symbols: Iterable[tuple[str, str]], source: str, least: int = 1, **
         symbol, tone = seen[given]
         tones.update([tone] if tone else [])
         counts.update([symbol] if symbol else [])
-        if symbol and symbol != given and not tone:
+        if symbol and symbol != decompose(given) and not tone:
             spelling[symbol] = min(given, spelling.get(symbol, given))
     kept = tuple(sorted(symbol for symbol, count in counts.items() if count >= least))
     return Inventory(
@@ -211,6 +216,15 @@ def _cells(lines: list[str], delimiter: str, place: int) -> Iterator[tuple[str, 
     for row in rows:
         if len(row) > place:
             yield row[place], rows.line_num
+
+
+def without_diphthongs(inventory: Inventory) -> Inventory:
+    """The same with the vowels of diphthongs in their place, for models that write them one by one."""
+    counts: Counter[str] = Counter()
+    for symbol in inventory.symbols:
+        for vowel in vowels_of(symbol):
+            counts[vowel] += inventory.counts.get(symbol, 1)
+    return replace(inventory, symbols=tuple(sorted(counts)), counts=counts)
 
 
 @dataclass(frozen=True)

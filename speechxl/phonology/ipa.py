@@ -39,6 +39,7 @@ AFFRICATES = frozenset({
 _DOUBLE = frozenset(["kp", "ɡb", "ŋm"])
 _RETRACTED = "ʃʒʆʓ"
 _BACK = "\u0320"
+_NOT_SYLLABIC = "\u032f"
 _PREFIXING = "ʰʱˀʼʷ" + NASALS
 _told: set[str] = set()
 
@@ -104,12 +105,15 @@ def canonical(symbol: str, place: str = "") -> str:
     Raises:
         UnknownPhone: If a character is not IPA.
     """
-    return _canonical(symbol, place)
+    try:
+        return _canonical(symbol)
+    except UnknownPhone as error:
+        raise UnknownPhone(symbol, error.character, place) from None
 
 
 @lru_cache(maxsize=65536)
-def _canonical(symbol: str, place: str) -> str:
-    return "|".join("".join(map(str, parts(reading, place))) for reading in symbol.split("|"))
+def _canonical(symbol: str) -> str:
+    return "|".join("".join(map(str, parts(reading))) for reading in symbol.split("|"))
 
 
 def parts(symbol: str, place: str = "") -> list[Part]:
@@ -120,7 +124,7 @@ def parts(symbol: str, place: str = "") -> list[Part]:
     """
     found: list[Part] = []
     before = ""
-    for character in _rewritten(symbol, place):
+    for character in _rewritten(symbol):
         if character in letters():
             found.append(Part(character, before))
             before = ""
@@ -178,13 +182,13 @@ def segment(
         UnknownPhone: If a character is not IPA.
     """
     result = Segmented()
+    lead = ""
     for raw, found, mark in _pieces(text, place, affricates, on_unknown, result.dropped):
         if found is None:
-            if not result.raw:
-                result.raw.append("")
-                result.phones.append("")
-                result.tones.append("")
-            result.raw[-1] += raw
+            if result.raw:
+                result.raw[-1] += raw
+            else:
+                lead += raw
             continue
         tone = "".join(x for part in found for x in part.after if x in TONE_MARKS or x in TONES)
         for part in found:
@@ -199,10 +203,8 @@ def segment(
             result.tones.append("")
         result.dropped.update(mark if stress == "remove" else "")
         result.dropped.update(tone if tones == "drop" else "")
-    if result.phones and not result.phones[0]:  # what stands before the first phone
-        if len(result.raw) > 1:
-            result.raw[1] = result.raw[0] + result.raw[1]
-        del result.phones[0], result.raw[0], result.tones[0]
+    if result.raw:
+        result.raw[0] = lead + result.raw[0]
     return result
 
 
@@ -265,7 +267,7 @@ def _parts_of_piece(raw: str, place: str) -> list[Part]:
     return found
 
 
-def _rewritten(symbol: str, place: str) -> str:
+def _rewritten(symbol: str) -> str:
     known = rewrites()
     text = decompose(symbol)
     if not any(character in known for character in text):
@@ -273,9 +275,16 @@ def _rewritten(symbol: str, place: str) -> str:
     for character in text:
         if character in known and character not in _told and len(known[character].ipa) == 1:
             _told.add(character)
-            why = known[character].why
-            log.info("%s%s is read as %s (%s)", f"{place}: " if place else "", character, known[character].ipa, why)
+            log.info("%s is read as %s (%s)", character, known[character].ipa, known[character].why)
     return "".join(known[character].ipa if character in known else character for character in text)
+
+
+def vowels_of(symbol: str) -> list[str]:
+    """The vowels of a diphthong or triphthong, as phones of their own; any other phone alone."""
+    found = parts(symbol) if "|" not in symbol else []
+    if len(found) < 2 or any(letters()[part.letter].kind != "vowel" for part in found):
+        return [symbol]
+    return [canonical(str(Part(part.letter, part.before, part.after.replace(_NOT_SYLLABIC, "")))) for part in found]
 
 
 def is_combining(character: str) -> bool:
@@ -296,7 +305,7 @@ def _piece_pattern() -> re.Pattern[str]:
     vowel = "[" + "".join(x.character for x in letters().values() if x.kind == "vowel") + "]"
     before = f"[{_PREFIXING}]"
     nasal = f"[{NASALS}](?={plosive})"
-    aspiration = f"(?<={vowel})[ʰʱˀ](?={plosive})"
+    aspiration = f"(?:(?<={vowel})|(?<=[ː\u0303]))[ʰʱˀ](?={plosive})"
     after = f"(?:(?!{nasal}|{aspiration}){mark})*"
     return re.compile(f"{before}*{base}{after}(?:[\u0361\u035c]{base}{after})*[{TONES}]*|[{TONES}]+")
 

@@ -289,7 +289,7 @@ def need_phoible(folder: Path | None = None) -> Phoible:
     if found is None:
         raise InputError(
             "PHOIBLE is not installed: speechxl inventory install fetches it, --phoible FOLDER names a copy; "
-            "without it, --inventory FILE names phones and --voice one of espeak-ng."
+            "without it, files of phones and voices of espeak-ng, such as espeak:sw, serve."
         )
     return found
 

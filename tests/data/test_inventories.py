@@ -42,6 +42,11 @@ def test_files_and_names_are_told_apart(tmp_path, monkeypatch):
         find_inventory("swh")
 
 
+def test_vowels_can_take_the_place_of_diphthongs(tmp_path):
+    (tmp_path / "own.txt").write_text("p\nai̯\niau\nt̪|t\nmb\n", encoding="utf-8")
+    assert find_inventory(str(tmp_path / "own.txt"), split_diphthongs=True).symbols == ("a", "i", "mb", "p", "t̪|t", "u")
+
+
 def test_a_voice_has_an_inventory():
     found = espeak_inventory("sw")
     assert {"a", "e", "i", "o", "u", "m̩", "t͡ʃ", "ð", "ɟ"} <= set(found.symbols)

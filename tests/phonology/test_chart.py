@@ -3,7 +3,7 @@ from speechxl.phonology.chart import chart
 
 def test_phones_stand_where_the_ipa_has_them():
     consonants, vowels, diphthongs = chart(
-        ["b", "p", "pʰ", "t͡ʃ", "k͡p", "w", "mb", "ŋ͡mɡ͡b", "n̥", "n", "i", "y", "a", "ai"]
+        ["b", "p", "pʰ", "t͡ʃ", "k͡p", "p͡t", "w", "mb", "ŋ͡mɡ͡b", "n̥", "n", "i", "y", "a", "ai"]
     )
     cells = {
         (row, column): cell
@@ -13,6 +13,7 @@ def test_phones_stand_where_the_ipa_has_them():
     assert cells["plosive", "bilabial"] == ("p", "pʰ", "b")
     assert cells["nasal", "alveolar"] == ("n̥", "n")
     assert cells["affricate", "postalveolar"] == ("t͡ʃ",)
+    assert cells["plosive", "alveolar"] == ("p͡t",)
     assert cells["plosive", "labial-velar"] == ("k͡p",)
     assert cells["approximant", "labial-velar"] == ("w",)
     assert cells["prenasalised", "bilabial"] == ("mb",)

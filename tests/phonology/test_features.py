@@ -27,8 +27,8 @@ def test_a_contour_has_two_ends(table):
 
 
 def test_what_the_table_lacks_is_put_together(table):
-    values = table.values(["b", "b̥", "bʰ", "ʰb", "ĩ", "ia"])
-    assert values.origin == ("table", *["composed"] * 5)
+    values = table.values(["b", "b̥", "bʰ", "ʰb", "ĩ", "ia", "m͡p͡b"])
+    assert values.origin == ("table", *["composed"] * 6)
     assert ends(table, "b̥")["periodicGlottalSource"] == (-1, -1)
     assert ends(table, "bʰ")["spreadGlottis"] == (1, 1)
     assert ends(table, "ʰb")["spreadGlottis"] == (1, -1)

@@ -80,6 +80,14 @@ def test_what_is_wrong_with_a_file_is_told_with_the_line(tmp_path, text, message
         read_inventory(path)
 
 
+def test_a_file_of_transcripts(tmp_path):
+    path = tmp_path / "texts.txt"
+    path.write_text("ˈpat͡ʃa po\naːʰka\n", encoding="utf-8")
+    found = read_inventory(path, running=True)
+    assert found.symbols == ("a", "aː", "o", "p", "t͡ʃ", "ʰk")
+    assert read_inventory(path, running=True, least=2).symbols == ("a", "p")
+
+
 def test_a_column_that_is_not_there_is_named(tmp_path):
     path = tmp_path / "table.tsv"
     path.write_text("word\tipa\nx\tp a\n", encoding="utf-8")
@@ -102,6 +110,10 @@ def test_transcripts_give_an_inventory_with_counts():
         inventory_of_texts([("paʃapo", "m.tsv:2")], "m.tsv")
     with pytest.raises(UnknownPhone, match=r"m.tsv:2: 'ax': U\+003B SEMICOLON|m.tsv:2: 'a;'"):
         inventory_of_texts([("p a;", "m.tsv:2")], "m.tsv")
+
+
+def test_other_spellings_are_kept_those_of_unicode_are_not():
+    assert new_inventory(["\u00e3", "g", "t̠ʃ"]).spelling == {"ɡ": "g", "t͡ʃ": "t̠ʃ"}
 
 
 def test_differences(small):
