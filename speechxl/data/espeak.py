@@ -80,7 +80,7 @@ def tokens(text: str, voice: str) -> list[list[str]]:
     Raises:
         InputError: If there is no such voice.
     """
-    library, _ = _chosen(voice)
+    library = _kept(voice)
     library.espeak_TextToPhonemes.restype = ctypes.c_char_p
     library.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_void_p), ctypes.c_int, ctypes.c_int]
     buffer = ctypes.create_string_buffer(text.encode() + b"\0")
@@ -114,7 +114,14 @@ def phonemes(text: str, voice: str) -> list[list[str]]:
     return found
 
 
+@lru_cache(maxsize=1)
+def _kept(voice: str) -> ctypes.CDLL:
+    """The library, ready to speak with a voice; choosing one takes longer than a word."""
+    return _chosen(voice)[0]
+
+
 def _chosen(voice: str) -> tuple[ctypes.CDLL, int]:
+    _kept.cache_clear()
     library, rate = _library()
     if library.espeak_SetVoiceByName(voice.encode()) != 0:
         near = get_close_matches(voice.partition("+")[0], voices(), 3, 0.5)

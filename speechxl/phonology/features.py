@@ -229,10 +229,9 @@ def new_table(
     flat = []
     for values in cells:
         for value in values:
-            ends = known.get(value)
-            if ends is None:
-                ends = known[value] = _SIGN[value[0]], _SIGN[value[-1]]
-            flat.append(ends)
+            if value not in known:
+                known[value] = _SIGN[value[0]], _SIGN[value[-1]]
+            flat.append(known[value])
     ends = np.array(flat, np.int8).reshape(len(symbols), len(names), 2)
     numbers = {name: place for place, name in enumerate(names)}
     effects = {mark: (_effects(first, numbers), _effects(second, numbers)) for mark, (first, second) in marks.items()}

@@ -62,13 +62,13 @@ class Inventory:
         return f"{named} ({self.source})" if named else self.source
 
 
-def new_inventory(symbols: Iterable[str], source: str = "list", **known: str) -> Inventory:
+def new_inventory(symbols: Iterable[str], source: str = "list", language: str = "") -> Inventory:
     """Of phones in any spelling; tones are left out and counted.
 
     Raises:
         InputError: If one is not IPA, or there are none.
     """
-    return _collect(((symbol, "" if source == "list" else source) for symbol in symbols), source, **known)
+    return _collect(((symbol, "" if source == "list" else source) for symbol in symbols), source, language=language)
 
 
 def phoible_inventory(phoible: Phoible, language: str, source: str = "union", *, marginal: bool = True) -> Inventory:
@@ -190,7 +190,7 @@ def _phones(texts: Iterable[tuple[str, str]], running: bool) -> Iterator[tuple[s
             yield symbol, place
 
 
-def _collect(symbols: Iterable[tuple[str, str]], source: str, least: int = 1, **known: str) -> Inventory:
+def _collect(symbols: Iterable[tuple[str, str]], source: str, least: int = 1, language: str = "") -> Inventory:
     counts: Counter[str] = Counter()
     tones: Counter[str] = Counter()
     spelling: dict[str, str] = {}
@@ -206,7 +206,7 @@ def _collect(symbols: Iterable[tuple[str, str]], source: str, least: int = 1, **
     kept = tuple(sorted(symbol for symbol, count in counts.items() if count >= least))
     return Inventory(
         kept, source, counts={x: counts[x] for x in kept}, spelling={x: y for x, y in spelling.items() if x in kept},
-        tones=tones, **known,
+        tones=tones, language=language,
     )  # fmt: skip
 
 

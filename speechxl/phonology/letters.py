@@ -89,7 +89,7 @@ def rewrites() -> dict[str, Rewrite]:
 
 def read_table(name: str) -> list[dict[str, str]]:
     """Rows of one of the package's own tables; a line that begins with # says how it was made."""
-    text = files("speechxl.phonology").joinpath("tables", name).read_text(encoding="utf-8")
+    text = files("speechxl.phonology").joinpath("tables").joinpath(name).read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if line[:1] != "#"]
     return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
 

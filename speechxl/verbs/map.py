@@ -81,5 +81,5 @@ def map(
             report.count("far", "unreachable"), len(report.targets), found.title,
         )  # fmt: skip
     document = {"schema": 1, "model": model} | report.document
-    document["inventory"] |= {"language": found.language, "name": found.name, "phones": described(found)["phones"]}
+    document["inventory"] = {**report.document["inventory"], **described(found)}
     return Outcome(document, table(report, found))

@@ -17,7 +17,7 @@ def table(symbols: Sequence[dict[str, Any]]) -> str:
     widths = [min(44, max(map(width, cells))) for cells in zip(*rows, strict=True)]
     lines = []
     for *cells, example in rows:
-        spaces = [" " * (width - width(cell)) for cell, width in zip(cells, widths, strict=False)]
+        spaces = [" " * (most - width(cell)) for cell, most in zip(cells, widths, strict=False)]
         padded = [
             space + cell if n == 1 else cell + space for n, (cell, space) in enumerate(zip(cells, spaces, strict=True))
         ]
