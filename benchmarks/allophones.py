@@ -141,7 +141,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--phoible", type=Path)
     parser.add_argument("--fit", action="store_true", help="fit weights, and test them across families")
-    parser.add_argument("--pull", type=float, default=10.0)
+    parser.add_argument("--pull", type=float, default=1.0, help="of weights towards their mean")
     parser.add_argument("--write", type=Path, help="table of weights fitted to all cases")
     options = parser.parse_args()
     phoible = need_phoible(options.phoible)
@@ -165,7 +165,7 @@ def main() -> None:
     if options.write:
         weights = fit(found, table, options.pull)
         lines = [f"{name}\t{weight:.3f}\n" for name, weight in zip(table.names, weights, strict=True)]
-        made = f"# benchmarks/allophones.py --fit --pull {options.pull:g}: {len(found)} cases of PHOIBLE ({phoible.version})\n"
+        made = f"# benchmarks/allophones.py --pull {options.pull:g} --write: {len(found)} cases of PHOIBLE ({phoible.version})\n"
         options.write.write_text(f"{made}feature\tweight\n" + "".join(lines), encoding="utf-8")
     families = {case.family for case in found}
     document = {"schema": 1, "benchmark": "allophones", "phoible": phoible.version, "cases": len(found)}
