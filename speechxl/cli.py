@@ -34,6 +34,8 @@ VERBS = {
     "evaluate": "error rates on transcribed recordings",
     "export": "a model as ONNX",
     "lm": "an n-gram language model from text",
+    "inventory": "the phones of languages, from PHOIBLE, files and espeak-ng",
+    "map": "what a model's phones become in another language",
     "inspect": "how languages share the codes of a pretrained model",
     "demo": "the whole way on a small synthetic corpus",
 }
@@ -155,7 +157,7 @@ def build_parser(verb: str, function: Callable[..., Any]) -> ArgumentParser:
             flag = name if parameter.kind is not inspect.Parameter.KEYWORD_ONLY else f"--{name}"
             by_hand[name] = parser.add_argument(flag, help=documented[name], **options)
     parser.add_function_arguments(function, skip=set(by_hand))
-    forms = {"+": "{}...", "?": "[{}]"}
+    forms = {"+": "{}...", "*": "[{}...]", "?": "[{}]"}
     positional = [
         forms.get(str(action.nargs), "{}").format(name.upper())
         for name, action in by_hand.items()
@@ -172,7 +174,7 @@ def _options(hint: Any, parameter: inspect.Parameter) -> dict[str, Any] | None:
     options: dict[str, Any] = {} if required else {"default": parameter.default}
     arms = [arm for arm in typing.get_args(hint) if arm is not types.NoneType] if _is_union(hint) else [hint]
     if typing.get_origin(arms[0]) is list:
-        options |= {"type": typing.get_args(arms[0])[0], "nargs": "+"}
+        options |= {"type": typing.get_args(arms[0])[0], "nargs": "*" if positional and not required else "+"}
         return options if positional or not required else options | {"required": True}
     if positional:
         return options | {"type": arms[0]} | ({} if required else {"nargs": "?"})

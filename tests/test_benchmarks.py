@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.phonology.conftest import write_release
+
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 FIELDS = {"dtype", "peer_s", "speechxl_s", "speedup", "peer_mib", "speechxl_mib", "memory_ratio"}
 SCRIPTS = ["encoder", "pretrain_step", "finetune_step"]
@@ -13,7 +15,7 @@ SCRIPTS = ["encoder", "pretrain_step", "finetune_step"]
 def test_every_benchmark_is_tried():
     helpers, others = (
         {"compare", "models"},
-        {"planning", "streaming", "pretrain_profile", "transcribe", "long_recording"},
+        {"planning", "streaming", "pretrain_profile", "transcribe", "long_recording", "allophones"},
     )
     assert {path.stem for path in BENCHMARKS.glob("*.py")} - helpers == {*SCRIPTS, *others}
 
@@ -52,6 +54,13 @@ def test_memory_of_streaming_does_not_grow_with_the_corpus():
     assert large["shards"] > 3 * small["shards"] > 6
     assert large["utterances"] > 3 * small["utterances"] > 60
     assert large["mib"] < small["mib"] + 25  # the corpus grows by 12 minutes, 22 MiB of FLAC and 44 of float32
+
+
+def test_distances_are_tried_on_allophones(tmp_path):
+    command = [sys.executable, str(BENCHMARKS / "allophones.py"), "--phoible", str(write_release(tmp_path / "release"))]
+    document = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert (document["schema"], document["benchmark"], document["cases"]) == (1, "allophones", 1)
+    assert document["results"]["uniform"] == {"accuracy": 1.0, "ties": 0.0, "ties resolved": 1.0}
 
 
 def test_transcribing_gives_the_peer_s_text():

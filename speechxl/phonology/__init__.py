@@ -1,0 +1,1 @@
+"""Phones: their spelling, features and distances, inventories of languages, mapping of one inventory to another."""
