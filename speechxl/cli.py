@@ -14,10 +14,11 @@ import typing
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from itertools import islice
 from typing import Any, NoReturn
 
 import docstring_parser
-from jsonargparse import ArgumentParser, set_parsing_settings
+from jsonargparse import SUPPRESS, ArgumentParser, set_parsing_settings
 
 from speechxl.errors import InputError, Interrupted, NothingMatched, RunFailed
 from speechxl.tasks.processes import rank
@@ -106,13 +107,14 @@ def _run(arguments: Sequence[str] | None) -> int:
         return USAGE
     function = getattr(import_module(f"speechxl.verbs.{verb}"), verb)
     parser = build_parser(verb, function)
-    settings = parser.parse_args([_underscored(argument) for argument in arguments])
+    settings = parser.parse_args(_files_first([_underscored(argument) for argument in arguments]))
     _log_to_stderr(quiet=settings.quiet or rank() > 0)
     if rank() > 0:  # all processes prepare alike
         logging.getLogger("speechxl.verbs").setLevel(logging.ERROR)
     try:
         chosen = parser.instantiate(settings)
-        outcome = function(**{name: chosen[name] for name in inspect.signature(function).parameters})
+        given = {name: chosen[name] for name in inspect.signature(function).parameters if name in chosen}
+        outcome = function(**given)
     except NothingMatched as error:
         return _fail(verb, error, NOTHING)
     except InputError as error:
@@ -177,7 +179,7 @@ def _options(hint: Any, parameter: inspect.Parameter) -> dict[str, Any] | None:
         options |= {"type": typing.get_args(arms[0])[0], "nargs": "*" if positional and not required else "+"}
         return options if positional or not required else options | {"required": True}
     if positional:
-        return options | {"type": arms[0]} | ({} if required else {"nargs": "?"})
+        return options | {"type": arms[0]} | ({} if required else {"nargs": "?", "default": SUPPRESS})
     if hint is bool:
         return options | {"type": bool, "nargs": "?", "const": True}
     return None
@@ -191,6 +193,17 @@ def _underscored(argument: str) -> str:
     """``--max-steps`` is ``--max_steps``."""
     flag, equals, value = argument.partition("=")
     return flag.replace("-", "_").replace("__", "--", 1) + equals + value if flag.startswith("--") else argument
+
+
+def _files_first(arguments: Sequence[str]) -> list[str]:
+    """The same with ``--config`` in front: what stands on the command line wins over files, wherever it stands."""
+    files: list[str] = []
+    others: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        value = [*islice(rest, 1)] if argument == "--config" else []
+        (files if value or argument.startswith("--config=") else others).extend([argument, *value])
+    return files + others
 
 
 def _one_line(message: str) -> str:

@@ -1,13 +1,14 @@
-"""Text and its symbols: normalisation and the vocabulary of a CTC model. No torch."""
+"""Text and its symbols: normalisation and the vocabulary of a CTC model, or those of its languages. No torch."""
 
 import hashlib
 import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any, ClassVar
 
 from speechxl.errors import InputError
 
@@ -30,6 +31,14 @@ class UnknownSymbol(InputError):
         super().__init__(f"{text!r} has symbols outside the vocabulary: {names}.")
 
 
+class UnknownLanguage(InputError):
+    """A model with a vocabulary for each language has none for this one."""
+
+    def __init__(self, language: str, languages: Sequence[str]) -> None:
+        wanted = repr(language) if language else "speech whose language is not known"
+        super().__init__(f"the model has a vocabulary for each of {', '.join(languages)}, and none for {wanted}")
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """Symbols of a CTC model and their numbers.
@@ -43,6 +52,7 @@ class Vocabulary:
     symbols: tuple[str, ...]
     blank: int = 0
     delimiter: str | None = "|"
+    languages: ClassVar[tuple[str, ...]] = ()
     _ids: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -87,6 +97,26 @@ class Vocabulary:
         document = json.dumps([self.symbols, self.blank, self.delimiter], ensure_ascii=False)
         return hashlib.sha256(document.encode()).hexdigest()[:16]
 
+    @property
+    def written(self) -> list[str]:
+        """Symbols that a text may hold, and what stands for a space in it."""
+        return [symbol for number, symbol in enumerate(self.symbols) if self.is_written(number)]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What ``vocab.json`` holds."""
+        return {symbol: number for number, symbol in enumerate(self.symbols)}
+
+    def of(self, language: str) -> "Vocabulary":
+        """Vocabulary of a language: this one."""
+        del language
+        return self
+
+    def outputs(self, language: str) -> Sequence[int]:
+        """Outputs of the model that stand for the symbols of a language: all."""
+        del language
+        return range(len(self))
+
     def split(self, text: str) -> list[str]:
         """Symbols of a text, the longest that fit first; characters outside the vocabulary stand alone."""
         text = normalise(text)
@@ -127,6 +157,82 @@ class Vocabulary:
     def _pattern(self) -> re.Pattern[str]:
         longer = sorted((symbol for symbol in self.symbols if len(symbol) > 1), key=len, reverse=True)
         return re.compile("|".join([*map(re.escape, longer), "."]), re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Vocabularies:
+    """Vocabularies of the languages of a CTC model, which share nothing but the blank.
+
+    The model's outputs are the blank, then the other symbols of each language.
+
+    Attributes:
+        languages: ISO 639-3 codes.
+        parts: Vocabulary of each; its blank is its first symbol.
+    """
+
+    languages: tuple[str, ...]
+    parts: tuple[Vocabulary, ...]
+    blank: ClassVar[int] = 0
+
+    @classmethod
+    def from_texts(cls, texts: Mapping[str, Iterable[str]], units: str) -> "Vocabularies":
+        """Vocabularies of the symbols that occur in each language; see `Vocabulary.from_texts`."""
+        parts = []
+        for own in texts.values():
+            part = Vocabulary.from_texts(own, units)
+            symbols = tuple(symbol for symbol in part.symbols if symbol != "<unk>")  # which is never a target
+            parts.append(replace(part, symbols=symbols))
+        return cls(tuple(texts), tuple(parts))
+
+    def __len__(self) -> int:
+        return 1 + sum(len(part) - 1 for part in self.parts)
+
+    @property
+    def units(self) -> str:
+        """``"char"`` or ``"phoneme"``."""
+        return self.parts[0].units
+
+    @property
+    def hash(self) -> str:
+        """Short name of exactly these vocabularies."""
+        document = json.dumps([[*self.languages], *(part.hash for part in self.parts)])
+        return hashlib.sha256(document.encode()).hexdigest()[:16]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What ``vocab.json`` holds."""
+        return {
+            language: dict(zip(part.symbols, self.outputs(language), strict=True))
+            for language, part in zip(self.languages, self.parts, strict=True)
+        }
+
+    @property
+    def written(self) -> dict[str, list[str]]:
+        """Symbols that a text in each language may hold, and what stands for a space in it."""
+        return {language: self.of(language).written for language in self.languages}
+
+    def of(self, language: str) -> Vocabulary:
+        """Vocabulary of a language.
+
+        Raises:
+            UnknownLanguage: If it has none.
+        """
+        return self.parts[self._place(language)]
+
+    def outputs(self, language: str) -> Sequence[int]:
+        """Outputs of the model that stand for the symbols of a language, in the order of its vocabulary.
+
+        Raises:
+            UnknownLanguage: If it has none.
+        """
+        place = self._place(language)
+        first = 1 + sum(len(part) - 1 for part in self.parts[:place])
+        return [self.blank, *range(first, first + len(self.parts[place]) - 1)]
+
+    def _place(self, language: str) -> int:
+        if language not in self.languages:
+            raise UnknownLanguage(language, self.languages)
+        return self.languages.index(language)
 
 
 def code_points(symbol: str) -> str:

@@ -137,6 +137,25 @@ def test_later_files_and_flags_win(corpus, capsys, tmp_path):
     assert settings["max_steps"] == 9
 
 
+@pytest.mark.parametrize("form", [["--config", "{}"], ["--config={}"]])
+def test_the_command_line_wins_over_a_file_wherever_that_stands(corpus, capsys, tmp_path, form):
+    path = tmp_path / "c.yaml"
+    path.write_text(f"model: facebook/one\nmax_steps: 7\nseed: 3\nout: {tmp_path / 'o'}\n")
+    file = [part.format(path) for part in form]
+    given = ["facebook/two", "--max_steps", 9, "--train", corpus]
+    for verb in ("finetune", "adapt"):
+        for arguments in ([*given, *file], [*file, *given], [given[0], *file, *given[1:]]):
+            code, out, _ = run(capsys, verb, *arguments, "--print_config")
+            settings = yaml.safe_load(out)
+            assert code == 0
+            assert [settings[name] for name in ("model", "max_steps", "seed")] == ["facebook/two", 9, 3]
+        code, out, _ = run(capsys, verb, *file, *given[1:], "--print_config")
+        assert yaml.safe_load(out)["model"] == "facebook/one"
+    code, _, err = run(capsys, "adapt", "facebook/two", "--train", corpus, "--out", tmp_path / "o", "--config")
+    assert code == 2
+    assert "expected one argument" in err
+
+
 def test_dashes_do_as_well_as_underscores_and_dry_runs_write_nothing(corpus, capsys, tmp_path):
     code, out, _ = run(
         capsys, "pretrain", "--train", corpus, "--out", tmp_path / "o", "--preset", "tiny", "--dry-run", "--json"

@@ -2,7 +2,7 @@ import pytest
 from transformers import Wav2Vec2CTCTokenizer
 
 from speechxl.errors import InputError
-from speechxl.text import UnknownSymbol, Vocabulary, normalise
+from speechxl.text import UnknownLanguage, UnknownSymbol, Vocabularies, Vocabulary, normalise
 
 
 def test_normalise_composes_and_joins_spaces_and_changes_nothing_else():
@@ -71,3 +71,44 @@ def test_the_tokenizer_of_transformers_gives_the_same_numbers(tmp_path, ctc_fold
     assert len(tokenizer) == len(vocabulary)
     assert tokenizer("ba lo").input_ids == vocabulary.encode("ba lo")
     assert tokenizer.decode([3, 3, 0, 4, 0, 2, 5], skip_special_tokens=True) == vocabulary.decode([3, 4, 2, 5])
+
+
+def test_separate_vocabularies_share_the_blank_and_nothing_else():
+    vocabularies = Vocabularies.from_texts({"quy": ["ab ba"], "ell": ["αb", "γ"]}, "char")
+    assert [vocabularies.of(language).symbols for language in vocabularies.languages] == [
+        ("<pad>", "|", "a", "b"),
+        ("<pad>", "|", "b", "α", "γ"),
+    ]
+    quy, ell = vocabularies.outputs("quy"), vocabularies.outputs("ell")
+    assert (quy[0], ell[0]) == (vocabularies.blank, vocabularies.blank) == (0, 0)
+    assert sorted([0, *quy[1:], *ell[1:]]) == list(range(len(vocabularies)))
+    assert vocabularies.document == {
+        "quy": {"<pad>": 0, "|": 1, "a": 2, "b": 3},
+        "ell": {"<pad>": 0, "|": 4, "b": 5, "α": 6, "γ": 7},
+    }
+    assert vocabularies.written == {"quy": ["|", "a", "b"], "ell": ["|", "b", "α", "γ"]}
+    assert vocabularies.units == "char"
+    assert Vocabularies.from_texts({"quy": ["tʃ a"], "ell": ["a"]}, "phoneme").units == "phoneme"
+
+
+def test_the_order_of_separate_vocabularies_is_part_of_them():
+    texts = {"quy": ["ab"], "ell": ["αb"]}
+    vocabularies = Vocabularies.from_texts(texts, "char")
+    other = Vocabularies.from_texts(dict(reversed(texts.items())), "char")
+    assert vocabularies != other
+    assert vocabularies.hash != other.hash
+    assert vocabularies.hash == Vocabularies.from_texts(texts, "char").hash
+
+
+def test_one_vocabulary_is_that_of_any_language():
+    vocabulary = Vocabulary.from_texts(["ba"], "char")
+    assert vocabulary.of("quy") is vocabulary.of("") is vocabulary
+    assert list(vocabulary.outputs("quy")) == list(range(len(vocabulary)))
+
+
+@pytest.mark.parametrize(("language", "named"), [("mdw", "'mdw'"), ("", "speech whose language is not known")])
+def test_a_language_without_vocabulary_is_named_with_those_that_have_one(language, named):
+    vocabularies = Vocabularies.from_texts({"quy": ["ab"], "ell": ["αb"]}, "char")
+    for ask in (vocabularies.of, vocabularies.outputs):
+        with pytest.raises(UnknownLanguage, match=f"a vocabulary for each of quy, ell, and none for {named}"):
+            ask(language)

@@ -34,6 +34,7 @@ class Recogniser:
         model: `Wav2Vec2ForCTC` with this package's encoder.
         vocabulary: Of its outputs.
         decoder: How the text is found; by default the likeliest symbol of each frame.
+        outputs: Numbers of the model's outputs that stand for the vocabulary, in its order; by default all.
         normalise: Whether it expects zero mean and unit variance; taken over the whole recording.
         device: Where to compute.
         precision: ``"32"`` or ``"bf16"``.
@@ -49,6 +50,7 @@ class Recogniser:
         vocabulary: Vocabulary,
         decoder: Decoder | None = None,
         *,
+        outputs: Sequence[int] | None = None,
         normalise: bool,
         device: str = "cpu",
         precision: str = "32",
@@ -63,6 +65,7 @@ class Recogniser:
                 if isinstance(part, torch.nn.Linear):
                     part.to(torch.bfloat16)
         self.vocabulary, self.normalise, self.device, self.precision = vocabulary, normalise, device, precision
+        self.outputs = None if outputs is None else torch.tensor(outputs, device=device)
         self.geometry: FrameGeometry = model.wav2vec2.geometry
         self.decoder = decoder or Greedy()
         self.find_speech = find_speech
@@ -164,7 +167,10 @@ class Recogniser:
         frames = lengths.to(self.device) if bool(lengths.min() < lengths.max()) else None
         with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16"):
             features = self.model.wav2vec2(waveform.to(self.device), frames, moments=stacked).features
-        return reduce(self.model.lm_head(features.float())).cpu()
+        logits = self.model.lm_head(features.float())
+        if self.outputs is not None:
+            logits = logits[..., self.outputs]
+        return reduce(logits).cpu()
 
     def _batches(self, pieces: list[tuple[int, Window]], *, sort: bool = True) -> list[list[tuple[int, Window]]]:
         """Pieces of similar length together, the longest first, or as they come."""

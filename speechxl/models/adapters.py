@@ -94,11 +94,12 @@ def add_lora(network: nn.Module, *, rank: int, scale: int, targets: Sequence[str
     _train_only(network, "lora_")
 
 
-def add_bottlenecks(network: Any) -> None:
+def add_bottlenecks(network: Any, *, begin: bool = True) -> None:
     """Draws the weights of the adapters as `transformers` does, and freezes all but them and the output layer.
 
     Args:
-        network: `Wav2Vec2ForCTC` that was made with ``adapter_attn_dim``; an adapter of another language is overwritten.
+        network: `Wav2Vec2ForCTC` that was made with ``adapter_attn_dim``.
+        begin: Whether the weights are drawn; if not, they are those of the adapter that the network has.
 
     Raises:
         InputError: If it has no place for adapters.
@@ -109,7 +110,7 @@ def add_bottlenecks(network: Any) -> None:
             "--adapter.kind mms: transformers knows these adapters only where layers normalise first (XLSR-53, XLS-R, MMS: "
             "do_stable_layer_norm in config.json); take --adapter.kind lora."
         )
-    for block in blocks:  # `init_adapter_layers` of transformers 5.23 leaves them as they are
+    for block in blocks if begin else ():  # `init_adapter_layers` of transformers 5.23 leaves them as they are
         for linear in (block.linear_1, block.linear_2):
             nn.init.normal_(linear.weight, std=network.config.initializer_range)
             nn.init.zeros_(linear.bias)

@@ -5,7 +5,7 @@ A checkpoint file of fairseq stands in for a folder wherever a model is read.
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from importlib.metadata import version
@@ -46,7 +46,7 @@ from speechxl.models.encoder import Encoder
 from speechxl.models.fairseq import is_checkpoint, read_checkpoint, read_dictionary
 from speechxl.models.quantizer import GumbelQuantizer
 from speechxl.shapes import SAMPLE_RATE
-from speechxl.text import SPECIAL, Vocabulary
+from speechxl.text import SPECIAL, Vocabularies, Vocabulary
 
 log = logging.getLogger(__name__)
 _SETTINGS = ("config.json", "preprocessor_config.json", "vocab.json")
@@ -84,7 +84,7 @@ def new_pretraining_model(preset: Preset) -> Wav2Vec2ForPreTraining:
     return with_encoder(Wav2Vec2ForPreTraining(configuration(preset)))
 
 
-def new_ctc_model(preset: Preset, vocabulary: Vocabulary) -> Wav2Vec2ForCTC:
+def new_ctc_model(preset: Preset, vocabulary: Vocabulary | Vocabularies) -> Wav2Vec2ForCTC:
     """A CTC model with random weights."""
     return with_encoder(Wav2Vec2ForCTC(_with_vocabulary(configuration(preset), vocabulary)))
 
@@ -115,32 +115,33 @@ def load_pretraining_model(
     return model, bool(lost)
 
 
-def load_ctc_model(source: str, language: str | None = None) -> tuple[Wav2Vec2ForCTC, Vocabulary, Card]:
-    """A fine-tuned model and its vocabulary.
+def load_ctc_model(
+    source: str, language: str | None = None, changes: Mapping[str, Any] | None = None
+) -> tuple[Wav2Vec2ForCTC, Vocabulary | Vocabularies, Card]:
+    """A fine-tuned model and its vocabulary, or those of its languages.
 
     Args:
         source: Model folder, checkpoint of fairseq, or name on the hub; a folder that holds added weights only is put together
             with the model that they belong to.
-        language: Of the adapter and vocabulary to use, where a model such as MMS has one for each language.
+        language: Whose vocabulary and outputs to keep, where the model has some for each; in models such as MMS whose adapter.
+        changes: To its configuration.
 
     Raises:
-        InputError: If the folder has no CTC head or vocabulary, or they do not fit.
+        InputError: If the folder has no CTC head or vocabulary, or they do not fit, or a language of MMS is to be named.
     """
     if not is_checkpoint(source):
         _read_config(source)
-    vocabulary = read_vocabulary(source, language)
-    model, missing = _load(Wav2Vec2ForCTC, source, {} if language is None else {"vocab_size": len(vocabulary)})
-    if language is not None:
-        path = _file(source, bottleneck_file(language))
-        if not load_bottlenecks(model, path):
+    vocabulary, own = read_vocabularies(source, language), dict(changes or {})
+    separate = isinstance(vocabulary, Vocabularies)
+    if language is not None and not separate:
+        model, _ = _load(Wav2Vec2ForCTC, source, own | {"vocab_size": len(vocabulary)})
+        _load_adapter(model, source, language, len(vocabulary))
+    else:
+        model, missing = _load(Wav2Vec2ForCTC, source, own)
+        if any(name.startswith("lm_head") for name in missing):
             raise InputError(
-                f"{path}: its output layer has another size than the {len(vocabulary)} symbols in vocab.json."
+                f"{source}: no weights of a CTC head; this is a pretrained encoder. Run speechxl finetune first."
             )
-        missing = []
-    if any(name.startswith("lm_head") for name in missing):
-        raise InputError(
-            f"{source}: no weights of a CTC head; this is a pretrained encoder. Run speechxl finetune first."
-        )
     if len(vocabulary) != model.config.vocab_size:
         raise InputError(
             f"{source}: vocab.json has {len(vocabulary)} symbols and the checkpoint's CTC head {model.config.vocab_size}; "
@@ -152,11 +153,18 @@ def load_ctc_model(source: str, language: str | None = None) -> tuple[Wav2Vec2Fo
             f"{source}: vocab.json was changed since training (hash {vocabulary.hash}, speechxl.json says {card.vocabulary}); "
             "put the original back."
         )
+    if language is not None and separate:
+        _keep_outputs(model, vocabulary.outputs(language))
+        vocabulary = vocabulary.of(language)
     return model, vocabulary, card
 
 
 def load_encoder_for_ctc(
-    source: str, vocabulary: Vocabulary, dropout: Dropout, bottleneck: int | None = None
+    source: str,
+    vocabulary: Vocabulary | Vocabularies,
+    dropout: Dropout,
+    bottleneck: int | None = None,
+    language: str | None = None,
 ) -> Wav2Vec2ForCTC:
     """Any wav2vec2-family checkpoint with a CTC head for ``vocabulary``, kept where it was trained for exactly that.
 
@@ -164,25 +172,61 @@ def load_encoder_for_ctc(
         source: Model folder, checkpoint of fairseq, or name on the hub.
         vocabulary: Of the head.
         dropout: Changes to its regularisation.
-        bottleneck: Features inside an MMS adapter after each transformer layer, its weights still to be drawn; None for none.
+        bottleneck: Features inside an MMS adapter after each transformer layer; None for none.
+        language: To start from, where the model has a vocabulary for each; in models such as MMS from its adapter.
+
+    Raises:
+        InputError: If the model cannot be read, or there is nothing for ``language``.
     """
-    changes = _given_dropout(dropout) | {"vocab_size": len(vocabulary), "pad_token_id": vocabulary.blank}
-    if bottleneck is not None:
-        changes["adapter_attn_dim"] = bottleneck
+    changes = _given_dropout(dropout) | ({} if bottleneck is None else {"adapter_attn_dim": bottleneck})
+    there = _vocabularies(source, language)
+    if language is not None and there is not None and there.of(language) == vocabulary:
+        return load_ctc_model(source, language, changes)[0]
+    changes |= {"vocab_size": len(vocabulary), "pad_token_id": vocabulary.blank}
     model, missing = _load(Wav2Vec2ForCTC, source, changes)
-    try:
-        same = read_vocabulary(source) == vocabulary
-    except InputError:  # none, or one for each of several languages
-        same = False
-    if not same or "lm_head.weight" in missing:
+    if language is not None and not isinstance(there, Vocabularies):
+        _load_adapter(model, source, language, None)
+    if there != vocabulary or "lm_head.weight" in missing:
         nn.init.xavier_uniform_(model.lm_head.weight)  # as fairseq's wav2vec2_asr.py
         nn.init.zeros_(model.lm_head.bias)
         log.info("%s: the output layer is new, for %d symbols", source, len(vocabulary))
     return model
 
 
+def _vocabularies(source: str, language: str | None) -> Vocabulary | Vocabularies | None:
+    """`read_vocabularies`; None where there are none, or one has to be chosen and is not."""
+    try:
+        return read_vocabularies(source, language)
+    except InputError:
+        if language is not None:
+            raise
+        return None
+
+
+def _load_adapter(model: Wav2Vec2ForCTC, source: str, language: str, symbols: int | None) -> None:
+    """Loads the adapter of a language of MMS, with its output layer if that is of the model's size.
+
+    Raises:
+        InputError: If it does not fit, or the output layer is not of ``symbols``.
+    """
+    path = _file(source, bottleneck_file(language))
+    if not load_bottlenecks(model, path) and symbols is not None:
+        raise InputError(f"{path}: its output layer has another size than the {symbols} symbols in vocab.json.")
+
+
+def _keep_outputs(model: Wav2Vec2ForCTC, outputs: Sequence[int]) -> None:
+    """Leaves a model some of its outputs only."""
+    head = nn.Linear(model.lm_head.in_features, len(outputs))
+    head.load_state_dict({name: value[list(outputs)] for name, value in model.lm_head.state_dict().items()})
+    model.lm_head, model.config.vocab_size = head, len(outputs)
+
+
 def save_model(
-    folder: Path, model: PreTrainedModel, card: Card, vocabulary: Vocabulary | None = None, settings: str | None = None
+    folder: Path,
+    model: PreTrainedModel,
+    card: Card,
+    vocabulary: Vocabulary | Vocabularies | None = None,
+    settings: str | None = None,
 ) -> None:
     """Writes a model folder file by file, each complete or not at all, the weights last; of an adapter only what was added.
 
@@ -190,7 +234,7 @@ def save_model(
         folder: Where.
         model: With this package's encoder; its parameter names are those of `transformers`.
         card: For ``speechxl.json``.
-        vocabulary: Of a CTC model.
+        vocabulary: Of a CTC model, or those of its languages.
         settings: Resolved settings of the run, YAML.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -200,7 +244,7 @@ def save_model(
     frontend = Wav2Vec2FeatureExtractor(do_normalize=card.normalise, return_attention_mask=True)
     _write_json(folder / "preprocessor_config.json", json.loads(frontend.to_json_string()))
     if vocabulary is not None:
-        _write_json(folder / "vocab.json", {symbol: number for number, symbol in enumerate(vocabulary.symbols)})
+        _write_json(folder / "vocab.json", vocabulary.document)
         _write_json(folder / "tokenizer_config.json", _tokenizer_config(vocabulary))
     libraries = {name: version(name) for name in ("speechxl", "torch", "transformers")}
     _write_json(folder / "speechxl.json", {"schema": 1, **asdict(card), "libraries": libraries})
@@ -288,45 +332,80 @@ def read_vocabulary(source: str, language: str | None = None) -> Vocabulary:
     Raises:
         InputError: If there is none, or it is not one symbol a number.
     """
+    vocabulary = read_vocabularies(source, language)
+    if isinstance(vocabulary, Vocabularies) and language is None:
+        raise _not_chosen(source, vocabulary.languages, None)
+    return vocabulary.of(language or "")
+
+
+def read_vocabularies(source: str, language: str | None = None) -> Vocabulary | Vocabularies:
+    """The same; all of them where the languages of a model have each its own and share the encoder.
+
+    Args:
+        source: Model folder, checkpoint of fairseq, or name on the hub.
+        language: One of them, where there are several; that of the vocabulary, in models such as MMS.
+    """
     if is_checkpoint(source) and language is None:
         return read_dictionary(source)
     if is_checkpoint(source):
-        raise InputError(f"{source}: has one vocabulary; leave --adapter_language out.")
+        raise InputError(f"{source}: has one vocabulary; leave --model_language out.")
     path = cached_file(source, "vocab.json", _raise_exceptions_for_missing_entries=False)
     if path is None:
         raise InputError(f"{source}: no vocab.json; this is not a fine-tuned CTC model. Run speechxl finetune first.")
     symbols = _read_json(Path(path))
-    if any(isinstance(number, dict) for number in symbols.values()):
-        symbols = _of_language(source, symbols, language)
-    elif language is not None:
-        raise InputError(
-            f"{source}: vocab.json holds one vocabulary, for no particular language; leave --adapter_language out."
-        )
-    ordered = sorted(symbols, key=symbols.__getitem__)
-    if [symbols[symbol] for symbol in ordered] != list(range(len(symbols))):
-        raise InputError(f"{source}: the numbers in vocab.json are not 0 to {len(symbols) - 1}, each once.")
     path = cached_file(source, "tokenizer_config.json", _raise_exceptions_for_missing_entries=False)
     settings = _read_json(Path(path)) if path is not None else {}
-    phones = settings.get("tokenizer_class") == "Wav2Vec2PhonemeCTCTokenizer"
-    delimiter = settings.get("word_delimiter_token", "|")
+    nested = any(isinstance(number, dict) for number in symbols.values())
+    if not nested and language is not None:
+        raise InputError(
+            f"{source}: vocab.json holds one vocabulary, for no particular language; leave --model_language out."
+        )
+    separate = nested and _is_one_layer(symbols.values())
+    if nested and language not in symbols and not (separate and language is None):
+        raise _not_chosen(source, list(symbols), language)
+    if separate:
+        parts = (_ordered(own, 0, settings) for own in symbols.values())
+        vocabularies = Vocabularies(tuple(symbols), tuple(parts))
+        if vocabularies.document != symbols:
+            raise InputError(
+                f"{source}: the numbers in vocab.json are not those of the blank, 0, and then of one language after the other."
+            )
+        return vocabularies
+    if language is not None:
+        symbols = symbols[language]
     path = cached_file(source, "config.json", _raise_exceptions_for_missing_entries=False)
     blank = _read_json(Path(path)).get("pad_token_id") if path is not None else None
     if blank is None:
         blank = next((symbols[name] for name in (settings.get("pad_token"), "[PAD]", "<pad>") if name in symbols), 0)
+    if sorted(symbols.values()) != list(range(len(symbols))):
+        raise InputError(f"{source}: the numbers in vocab.json are not 0 to {len(symbols) - 1}, each once.")
+    return _ordered(symbols, blank, settings)
+
+
+def _ordered(symbols: Mapping[str, int], blank: int, settings: Mapping[str, Any]) -> Vocabulary:
+    """Vocabulary from symbols and their numbers, and ``tokenizer_config.json``."""
+    phones = settings.get("tokenizer_class") == "Wav2Vec2PhonemeCTCTokenizer"
+    delimiter = settings.get("word_delimiter_token", "|")
+    ordered = sorted(symbols, key=symbols.__getitem__)
     return Vocabulary(tuple(ordered), blank, delimiter if delimiter in symbols and not phones else None)
 
 
-def _of_language(source: str, vocabularies: dict[str, Any], language: str | None) -> dict[str, Any]:
-    """One of several vocabularies."""
-    if language in vocabularies:
-        return vocabularies[language]
-    alike = [name for name in vocabularies if language and name.startswith(language[:3])]
-    names = [*alike, *sorted(vocabularies.keys() - set(alike))]
+def _is_one_layer(vocabularies: Collection[Mapping[str, int]]) -> bool:
+    """Whether the numbers of several vocabularies are those of one output layer; in MMS there is one for each."""
+    numbers = [number for own in vocabularies for number in own.values()]
+    repeated = len(numbers) - len(set(numbers))
+    return len(vocabularies) > 1 and repeated == len(vocabularies) - 1  # that is the blank
+
+
+def _not_chosen(source: str, languages: Sequence[str], language: str | None) -> InputError:
+    """None of several vocabularies was chosen, or one that is not there."""
+    alike = [name for name in languages if language and name.startswith(language[:3])]
+    names = [*alike, *sorted(set(languages) - set(alike))]
     unknown = "" if language is None else f", none for {language!r}"
     more = f" and {len(names) - _SHOWN} more, which stand in vocab.json" if len(names) > _SHOWN else ""
-    raise InputError(
+    return InputError(
         f"{source}: vocab.json holds one vocabulary for each of {len(names)} languages{unknown}; choose one with "
-        f"--adapter_language: {', '.join(names[:_SHOWN])}{more}."
+        f"--model_language: {', '.join(names[:_SHOWN])}{more}."
     )
 
 
@@ -372,7 +451,7 @@ def _given_dropout(dropout: Dropout) -> dict[str, float]:
     return {name: value for name, value in _dropout_fields(dropout).items() if value is not None}
 
 
-def _with_vocabulary(config: Wav2Vec2Config, vocabulary: Vocabulary) -> Wav2Vec2Config:
+def _with_vocabulary(config: Wav2Vec2Config, vocabulary: Vocabulary | Vocabularies) -> Wav2Vec2Config:
     config.vocab_size, config.pad_token_id = len(vocabulary), vocabulary.blank
     return config
 
@@ -491,21 +570,24 @@ def _read_config(source: str) -> dict[str, Any]:
     return config
 
 
-def _tokenizer_config(vocabulary: Vocabulary) -> dict[str, Any]:
+def _tokenizer_config(vocabulary: Vocabulary | Vocabularies) -> dict[str, Any]:
     """Settings with which `transformers` gives the same text: every unit of text belongs to the vocabulary already."""
-    special = [symbol for symbol in vocabulary.symbols if symbol in SPECIAL]
-    blank = vocabulary.symbols[vocabulary.blank]
+    first = next(iter(vocabulary.languages), "")
+    symbols = vocabulary.of(first).symbols
+    special = [symbol for symbol in symbols if symbol in SPECIAL]
+    blank = symbols[vocabulary.blank]
     unknown = next((symbol for symbol in special if "unk" in symbol.lower()), blank)
-    return {
+    settings: dict[str, Any] = {
         "tokenizer_class": Wav2Vec2CTCTokenizer.__name__,
         "pad_token": blank,
         "unk_token": unknown,
         "bos_token": None,
         "eos_token": None,
-        "word_delimiter_token": vocabulary.delimiter or " ",
+        "word_delimiter_token": vocabulary.of(first).delimiter or " ",
         "replace_word_delimiter_char": " ",
         "do_lower_case": False,
     }
+    return settings | ({"target_lang": first} if vocabulary.languages else {})
 
 
 def _read_json(path: Path) -> dict[str, Any]:

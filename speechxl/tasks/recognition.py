@@ -16,19 +16,21 @@ from speechxl.models.masking import span_mask
 from speechxl.objectives.ctc import ctc_loss
 from speechxl.shapes import Batch, Targets
 from speechxl.tasks.base import LossSum, Measures, Task
-from speechxl.text import Vocabulary
+from speechxl.text import Vocabularies, Vocabulary
 
 log = logging.getLogger(__name__)
+_NEVER = -1e4
+"""Score of a symbol of another language; finite, as differences of it are taken."""
 _MOSTLY = 0.9
 """Share of empty transcripts above which a model has learnt nothing."""
 
 
 class Recognition(Task):
-    """Learns the symbols of each utterance.
+    """Learns the symbols of each utterance, among those of its language where each has its own.
 
     Args:
         model: `Wav2Vec2ForCTC` with this package's encoder.
-        vocabulary: Of the model's outputs.
+        vocabulary: Of the model's outputs, or those of its languages.
         augment: Time and channel masks, without any None.
         freeze_extractor: Whether the feature extractor keeps its weights for good.
         freeze_encoder: Steps during which only the output layer is trained.
@@ -42,7 +44,7 @@ class Recognition(Task):
         self,
         model: Any,
         *,
-        vocabulary: Vocabulary,
+        vocabulary: Vocabulary | Vocabularies,
         augment: Augment,
         freeze_extractor: bool,
         freeze_encoder: int,
@@ -60,6 +62,8 @@ class Recognition(Task):
         self.encoder.feature_extractor.requires_grad_(not freeze_extractor)
         trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
         self.strict_loading = 2 * trained > sum(parameter.numel() for parameter in model.parameters())
+        self.foreign: Tensor | None
+        self.register_buffer("foreign", _foreign(vocabulary, languages), persistent=False)
         self._transcripts: list[tuple[str, str, str, str]] = []
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -75,7 +79,7 @@ class Recognition(Task):
         return super().skips_parameters or self.freeze_encoder > 0 or not self.augment.time_prob
 
     def logits(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """(B, F, V) scores of the symbols and (B,) frames."""
+        """(B, F, V) scores of the symbols, next to none for those of other languages, and (B,) frames."""
         lengths = batch.lengths if batch.padded else None
         frames = self.encoder.geometry.num_frames(batch.lengths)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_extractor):
@@ -84,7 +88,10 @@ class Recognition(Task):
         frozen = self.training and self.global_step < self.freeze_encoder
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
             encoded = self.encoder.contextualise(conv, lengths, **masks, skip=self.skipped_layers())
-        return self.model.lm_head(self.model.dropout(encoded.features)), frames
+        logits = self.model.lm_head(self.model.dropout(encoded.features))
+        if self.foreign is not None:
+            logits = logits.masked_fill(self.foreign[batch.languages][:, None], _NEVER)
+        return logits, frames
 
     def loss(self, batch: Batch) -> LossSum:
         """CTC loss summed over utterances."""
@@ -109,16 +116,20 @@ class Recognition(Task):
         targets = _targets(batch)
         losses = ctc_loss(logits, frames, targets.tokens, targets.lengths, self.vocabulary.blank)
         self.dev_meter.add("loss", losses.sum(), len(losses))
-        hypotheses = greedy(logits, frames, self.vocabulary, self.encoder.geometry)
-        texts = [hypothesis.text for hypothesis in hypotheses]
-        languages = [self.names[number] or "(unknown)" for number in batch.languages.tolist()]
-        self._transcripts += zip(batch.ids, languages, targets.texts, texts, strict=True)
+        for number in batch.languages.unique().tolist():
+            language = self.names[number]
+            rows = (batch.languages == number).nonzero().flatten()
+            own = logits[rows][..., list(self.vocabulary.outputs(language))]
+            found = greedy(own, frames[rows], self.vocabulary.of(language), self.encoder.geometry)
+            for row, hypothesis in zip(rows.tolist(), found, strict=True):
+                transcript = batch.ids[row], language or "(unknown)", targets.texts[row], hypothesis.text
+                self._transcripts.append(transcript)
 
     def on_validation_epoch_end(self) -> None:
         """Error rates on dev, and a few transcripts."""
         transcripts, self._transcripts = sorted(self._transcripts), []
         rates = self._rates([row[2:] for row in transcripts])
-        self.score = rates["per" if self.vocabulary.delimiter is None else "cer"]
+        self.score = rates["per" if self.vocabulary.units == "phoneme" else "cer"]
         for name, rate in rates.items():
             self.dev_meter.add(name, torch.tensor(rate))
         log.info("dev: %s", ", ".join(f"{name} {rate:.3f}" for name, rate in rates.items()))
@@ -127,7 +138,7 @@ class Recognition(Task):
             language: self._rates([row[2:] for row in transcripts if row[1] == language]) for language in languages
         }
         if len(languages) > 1:
-            error = "per" if self.vocabulary.delimiter is None else "cer"
+            error = "per" if self.vocabulary.units == "phoneme" else "cer"
             each = (f"{language} {self.dev_languages.rates[language][error]:.3f}" for language in languages)
             log.info("  %s by language: %s", error, ", ".join(each))
         step = max(1, len(transcripts) // max(1, self.samples))
@@ -146,7 +157,7 @@ class Recognition(Task):
     def _rates(self, pairs: Sequence[tuple[str, ...]]) -> dict[str, float]:
         """Error rates of references and hypotheses."""
         references, hypotheses = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        phones = self.vocabulary.delimiter is None
+        phones = self.vocabulary.units == "phoneme"
         rates = {"per" if phones else "wer": count_errors(references, hypotheses, "word").rate or 0.0}
         if not phones:
             rates["cer"] = count_errors(references, hypotheses, "char").rate or 0.0
@@ -178,6 +189,16 @@ class _Rates:
         """Measures of each language, which are then forgotten."""
         rates, self.rates = self.rates, {}
         return rates
+
+
+def _foreign(vocabulary: Vocabulary | Vocabularies, languages: Sequence[str]) -> Tensor | None:
+    """(L, V), True where an output stands for a symbol of other languages; None if there are none."""
+    if not vocabulary.languages:
+        return None
+    foreign = torch.ones(len(languages), len(vocabulary), dtype=torch.bool)
+    for row, language in zip(foreign, languages, strict=True):
+        row[list(vocabulary.outputs(language))] = False
+    return foreign
 
 
 def _targets(batch: Batch) -> Targets:

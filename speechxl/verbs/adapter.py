@@ -11,16 +11,17 @@ from speechxl.errors import InputError
 from speechxl.models.adapters import Added, add_bottlenecks, add_lora, fingerprint
 
 
-def settle(adapter: Adapter, before: Added | None, languages: Sequence[str]) -> Adapter:
+def settle(adapter: Adapter, before: Added | None, languages: Sequence[str], model_language: str | None) -> Adapter:
     """What was asked for, without any None that is needed.
 
     Args:
         adapter: As asked for.
         before: Of the model to start from, where that is added weights itself.
         languages: Of the corpus.
+        model_language: To start from, of a model that has several.
 
     Raises:
-        InputError: If the model is added weights itself, or the name of an MMS adapter is not known.
+        InputError: If the model is added weights itself, the name of an MMS adapter is not known, or LoRA would add to another.
     """
     if adapter.kind is None:
         return adapter
@@ -28,6 +29,10 @@ def settle(adapter: Adapter, before: Added | None, languages: Sequence[str]) -> 
         raise InputError(
             f"--adapter.kind: the MODEL is added weights itself, and there is one layer of them only. Start from {before.base}, "
             "which they belong to, or leave --adapter.kind out: then they are merged and all is trained."
+        )
+    if adapter.kind == "lora" and model_language is not None:
+        raise InputError(
+            "--model_language: LoRA belongs to a MODEL as it is in its folder, without the adapter of a language; leave one out."
         )
     name = adapter.name
     if adapter.kind == "mms" and name is None:
@@ -40,13 +45,14 @@ def settle(adapter: Adapter, before: Added | None, languages: Sequence[str]) -> 
     return replace(adapter, name=name, scale=adapter.scale or 2 * adapter.rank)
 
 
-def add(network: Any, model: str, adapter: Adapter) -> Added | None:
+def add(network: Any, model: str, adapter: Adapter, *, begin: bool = True) -> Added | None:
     """Adds what is asked for to a model and freezes the rest, but for the output layer.
 
     Args:
         network: `Wav2Vec2ForCTC`.
         model: Where it is from.
         adapter: Settled.
+        begin: Whether an MMS adapter's weights are drawn; if not, training goes on with those that the model has.
 
     Returns:
         What to save of it; None if nothing is asked for.
@@ -58,7 +64,7 @@ def add(network: Any, model: str, adapter: Adapter) -> Added | None:
     if adapter.kind == "lora":
         add_lora(network, rank=adapter.rank, scale=adapter.scale or 2 * adapter.rank, targets=adapter.targets)
     else:
-        add_bottlenecks(network)
+        add_bottlenecks(network, begin=begin)
     return added
 
 

@@ -17,6 +17,7 @@ def align(
     format: str = "tsv",
     column: str | None = None,
     split: str | None = None,
+    model_language: str | None = None,
     unknown: Literal["error", "skip", "star"] = "error",
     star: bool = False,
     reference: Path | None = None,
@@ -36,6 +37,8 @@ def align(
         format: Files to write to --out, separated by commas: tsv is a table of all, json and TextGrid one for each recording.
         column: Manifest column of the texts; by default the one the model was trained on.
         split: Rows of manifests to use; by default all.
+        model_language: Language whose vocabulary is used, where MODEL has one for each; by default that of each row. Where there
+            is an adapter for each as well, as in facebook/mms-1b-all, it has to be named.
         unknown: What to do with symbols that the model does not know: give up the utterance, pass them over, or take
             them for any speech.
         star: Allow for any speech before and after each text.
@@ -56,10 +59,11 @@ def align(
 
     formats = aligned.read_formats(format)
     rows = read_corpora(audio, split)
-    recogniser, card = load_recogniser(
-        model, device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds
-    )
-    units = recogniser.vocabulary.units
+    recognisers, card = load_recogniser(
+        model, rows, device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds,
+        model_language=model_language,
+    )  # fmt: skip
+    units = recognisers.vocabulary.units
     column = column or card.column or ("text" if units == "char" else "phonemes")
     named = [row for row in rows if target(row, column)]
     if not named:
@@ -71,9 +75,9 @@ def align(
         log.warning("%d of %d utterances left out: column %r is empty", len(rows) - len(named), len(rows), column)
     known = read_reference(reference, named) if reference else None
     files = aligned.targets(out, named, formats, overwrite=overwrite) if out else None
-    scripts = read_scripts(named, column, recogniser.vocabulary, unknown, star=star)
+    scripts = read_scripts(named, column, recognisers.vocabulary, unknown, star=star)
     results, failures, done = [], [], []
-    for number, (seconds, placement) in enumerate(align_all(recogniser, named, scripts)):
+    for number, (seconds, placement) in enumerate(align_all(recognisers, named, scripts)):
         row = named[number]
         script = scripts[number]
         if isinstance(placement, str) or isinstance(script, str):

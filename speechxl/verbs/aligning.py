@@ -13,12 +13,12 @@ import numpy as np
 from speechxl.data.alignments import Segment, read_alignment
 from speechxl.data.audio import AudioError, read_utterance
 from speechxl.decoding.aligned import tiers
+from speechxl.decoding.languages import Recognisers
 from speechxl.decoding.placing import Placement, Script, place, read_script
-from speechxl.decoding.recogniser import Recogniser
 from speechxl.errors import InputError
 from speechxl.evaluation.boundaries import boundary_errors, boundary_rates
 from speechxl.shapes import SAMPLE_RATE, Utterance
-from speechxl.text import UnknownSymbol, Vocabulary, code_points
+from speechxl.text import UnknownSymbol, Vocabularies, Vocabulary, code_points
 from speechxl.verbs.labelled import target
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def read_reference(path: Path, rows: Sequence[Utterance]) -> dict[str, list[Segm
 def read_scripts(
     rows: Sequence[Utterance],
     column: str,
-    vocabulary: Vocabulary,
+    vocabulary: Vocabulary | Vocabularies,
     unknown: Literal["error", "skip", "star"],
     *,
     star: bool,
@@ -60,7 +60,7 @@ def read_scripts(
     concerned = 0
     for row in rows:
         try:
-            script = read_script(target(row, column), vocabulary, unknown=unknown, star=star)
+            script = read_script(target(row, column), vocabulary.of(row.language), unknown=unknown, star=star)
             scripts.append(script)
             found = Counter(script.unknown)
         except UnknownSymbol as error:
@@ -90,12 +90,13 @@ def _counted(symbols: Counter[str]) -> str:
 
 
 def align_all(
-    recogniser: Recogniser, rows: Sequence[Utterance], scripts: Sequence[Script | str]
+    recognisers: Recognisers, rows: Sequence[Utterance], scripts: Sequence[Script | str]
 ) -> Iterator[tuple[float, Placement | str]]:
     """Seconds and placement of each row, or why there is none, in the order given."""
     begun, spoken, done = time.monotonic(), time.monotonic(), 0.0
     for group in _groups(rows, scripts):
-        logits = iter(recogniser.logits([waveform for _, _, waveform in group if not isinstance(waveform, str)]))
+        held = [(row.language, waveform) for row, _, waveform in group if not isinstance(waveform, str)]
+        logits = iter(recognisers.logits([waveform for _, waveform in held], [language for language, _ in held]))
         for row, script, waveform in group:
             if isinstance(waveform, str) or isinstance(script, str):
                 yield 0.0, str(waveform)
@@ -103,7 +104,8 @@ def align_all(
             seconds = len(waveform) / SAMPLE_RATE
             done += seconds
             try:
-                yield seconds, place(next(logits), script, recogniser.vocabulary, recogniser.geometry, seconds)
+                own = recognisers.of(row.language)
+                yield seconds, place(next(logits), script, own.vocabulary, own.geometry, seconds)
             except InputError as error:
                 yield seconds, f"{row}: {error}"
         now = time.monotonic()

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 from safetensors.torch import load_file, save_file
 
-from speechxl.decoding.recogniser import Recogniser
+from speechxl.decoding.languages import Recognisers
 from speechxl.evaluation.metrics import count_errors
 from speechxl.files import replace_file
 from speechxl.shapes import Utterance
@@ -17,11 +17,11 @@ from speechxl.verbs.recognise import recognise
 FOLDER = "best"
 
 
-def dev_error(recogniser: Recogniser, dev: Sequence[Utterance], column: str) -> float:
-    """Error rate in the recogniser's units, characters or phones, over all utterances together."""
-    items = [(item.utterance, item.hypothesis) for item in recognise(recogniser, dev)]
+def dev_error(recognisers: Recognisers, dev: Sequence[Utterance], column: str) -> float:
+    """Error rate in the model's units, characters or phones, over all utterances together."""
+    items = [(item.utterance, item.hypothesis) for item in recognise(recognisers, dev)]
     pairs = [(target(utterance, column), found.text) for utterance, found in items if found is not None]
-    unit: Literal["char", "word"] = "char" if recogniser.vocabulary.units == "char" else "word"
+    unit: Literal["char", "word"] = "char" if recognisers.vocabulary.units == "char" else "word"
     return count_errors([pair[0] for pair in pairs], [pair[1] for pair in pairs], unit).rate or 0.0
 
 

@@ -13,7 +13,7 @@ def evaluate(
     *,
     split: str | None = None,
     language: list[str] | None = None,
-    adapter_language: str | None = None,
+    model_language: str | None = None,
     column: str | None = None,
     transcripts: Path | None = None,
     batch_seconds: float | None = None,
@@ -33,7 +33,8 @@ def evaluate(
         manifest: Manifests, or folders of recordings with their texts.
         split: Rows to use; by default all.
         language: Languages to use; by default all.
-        adapter_language: Language of the adapter and vocabulary, where MODEL has one for each, such as facebook/mms-1b-all.
+        model_language: Language whose vocabulary is used, where MODEL has one for each; by default that of each row. Where there
+            is an adapter for each as well, as in facebook/mms-1b-all, it has to be named.
         column: Manifest column of the references; by default the one the model was trained on.
         transcripts: File for references and hypotheses, tab-separated.
         batch_seconds: Audio of a batch, padding included; by default 16 on a CPU, 120 on an accelerator.
@@ -56,23 +57,23 @@ def evaluate(
     rows = [row for row in read_corpora(manifest, split) if not language or row.language in language]
     if not rows:
         raise NothingMatched(f"{', '.join(map(str, manifest))}: no row in {', '.join(language or [])}.")
-    recogniser, card = load_recogniser(
-        model, device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds,
-        adapter_language=adapter_language, lm=lm, lexicon=lexicon, hot_words=hot_words, search=search, vad=vad,
+    recognisers, card = load_recogniser(
+        model, rows, device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds,
+        model_language=model_language, lm=lm, lexicon=lexicon, hot_words=hot_words, search=search, vad=vad,
     )  # fmt: skip
-    column = column or card.column or ("text" if recogniser.vocabulary.units == "char" else "phonemes")
+    column = column or card.column or ("text" if recognisers.vocabulary.units == "char" else "phonemes")
     named = [row for row in rows if target(row, column)]
     if not named:
         raise InputError(
             f"{', '.join(map(str, manifest))}: column {column!r} is empty in all rows; name another with --column."
         )
-    items = list(watched(recognise(recogniser, named), named))
+    items = list(watched(recognise(recognisers, named), named))
     good = [(item, item.hypothesis) for item in items if item.hypothesis is not None]
     failures = [{"audio": str(item.utterance), "reason": item.reason} for item in items if item.hypothesis is None]
     references = [target(item.utterance, column) for item, _ in good]
     hypotheses = [hypothesis.text for _, hypothesis in good]
     languages = [item.utterance.language or "(unknown)" for item, _ in good]
-    units = recogniser.vocabulary.units
+    units = recognisers.vocabulary.units
     document: dict[str, Any] = {
         "schema": 1,
         "model": model,

@@ -14,6 +14,7 @@ def export(
     model: str,
     out: Path,
     *,
+    model_language: str | None = None,
     opset: int | None = None,
     overwrite: bool = False,
 ) -> Outcome:
@@ -24,6 +25,7 @@ def export(
             normalisation and sampling rate are in its metadata.
         model: Model folder, checkpoint of fairseq (.pt, with its dict.ltr.txt beside it), or name on the hub.
         out: File to write (.onnx); weights of more than 2 GB are written to a file beside it.
+        model_language: Language whose outputs are written, where MODEL has some for each.
         opset: Version of ONNX's operators, 18 or later; by default what torch takes.
         overwrite: Replace the file.
     """
@@ -50,8 +52,13 @@ def export(
     from speechxl.models.onnx import onnx_error, write_onnx
     from speechxl.models.weights import load_ctc_model
     from speechxl.shapes import SAMPLE_RATE
+    from speechxl.text import UnknownLanguage
 
-    network, vocabulary, card = load_ctc_model(model)
+    network, vocabularies, card = load_ctc_model(model, model_language)
+    try:
+        vocabulary = vocabularies.of("")
+    except UnknownLanguage as unknown:
+        raise InputError(f"{model}: {unknown}; name one with --model_language, as a file is of one.") from None
     network.eval()
     rng = np.random.default_rng(0)
     waveforms = [rng.normal(0, 0.1, int(seconds * SAMPLE_RATE)).astype(np.float32) for seconds in (2.6, 1.7)]

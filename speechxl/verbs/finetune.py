@@ -18,6 +18,8 @@ def finetune(
     units: Literal["char", "phoneme"] = "char",
     column: str | None = None,
     vocabulary: Path | None = None,
+    separate_vocabularies: bool = False,
+    model_language: str | None = None,
     max_steps: int | None = None,
     batch_seconds: float = 40.0,
     precision: Literal["32", "bf16"] = "32",
@@ -52,6 +54,8 @@ def finetune(
         units: What is recognised: characters, or phones that are separated by spaces.
         column: Manifest column of the targets; by default "text", or "phonemes" for phones.
         vocabulary: Text file with one symbol a line, or vocab.json; by default the symbols of the training text.
+        separate_vocabularies: Give each language its own output symbols; by default a letter or phone is the same in all.
+        model_language: Language to start from, where MODEL has a vocabulary for each, or an adapter as in facebook/mms-1b-all.
         max_steps: Optimizer steps; by default by the hours of speech: 2000 for 10 minutes, 4000 for one hour, 10000 for ten.
         batch_seconds: Audio of a batch, padding included.
         precision: "bf16" computes in bfloat16 where that is safe.
@@ -90,7 +94,7 @@ def finetune(
     from speechxl.data.datamodule import SpeechData, SpeechDataset
     from speechxl.data.manifest import write_manifest
     from speechxl.data.sampling import group_hours, group_shares
-    from speechxl.decoding.recogniser import Recogniser
+    from speechxl.decoding.languages import Recognisers
     from speechxl.errors import InputError
     from speechxl.models.device import choose_device
     from speechxl.models.memory import training_memory
@@ -112,6 +116,8 @@ def finetune(
             "Name either a MODEL to start from (a folder, or facebook/wav2vec2-xls-r-300m), or --preset tiny for a model "
             "from scratch."
         )
+    if model is None and model_language is not None:
+        raise InputError("--model_language names a language of a MODEL; a model from scratch has none.")
     if model is not None and architecture != Architecture():
         raise InputError("--architecture sizes a model from scratch (--preset); a MODEL folder has its size already.")
     column = column or ("text" if units == "char" else "phonemes")
@@ -124,8 +130,19 @@ def finetune(
         freeze_extractor=freeze_extractor, freeze_encoder=freeze_encoder, curriculum=curriculum,
     )  # fmt: skip
     optim, augment, data = usual.optim, usual.augment, usual.data
-    corpus = labelled.read(train, dev, split, units, column, vocabulary, data, seed)
-    adapter = adapters.settle(adapter, card.adapter, corpus.languages)
+    corpus = labelled.read(
+        train,
+        dev,
+        split,
+        units,
+        column,
+        vocabulary,
+        data,
+        seed,
+        separate=separate_vocabularies,
+        language=model_language,
+    )
+    adapter = adapters.settle(adapter, card.adapter, corpus.languages, model_language)
     if overfit is not None:
         corpus = labelled.only(corpus, overfit, seed)
     if max_steps is None:
@@ -133,9 +150,10 @@ def finetune(
     check_run(max_steps, batch_seconds, freeze_encoder=usual.freeze_encoder, curriculum=usual.curriculum, alpha=alpha)
     settings = settings_yaml(
         model=model, train=train, out=out, dev=dev, split=split, preset=preset, units=units, column=column,
-        vocabulary=vocabulary, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device,
-        seed=seed, overfit=overfit, alpha=alpha, average_best=average_best, freeze_extractor=usual.freeze_extractor,
-        freeze_encoder=usual.freeze_encoder, curriculum=usual.curriculum, architecture=architecture, dropout=dropout,
+        vocabulary=vocabulary, separate_vocabularies=separate_vocabularies, model_language=model_language,
+        max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, overfit=overfit,
+        alpha=alpha, average_best=average_best, freeze_extractor=usual.freeze_extractor, freeze_encoder=usual.freeze_encoder,
+        curriculum=usual.curriculum, architecture=architecture, dropout=dropout,
         augment=augment, adapter=adapter, optim=optim, data=data, watch=watch,
     )  # fmt: skip
     torch.manual_seed(seed)
@@ -143,8 +161,8 @@ def finetune(
         network = new_ctc_model(resolve(preset, architecture, dropout), corpus.vocabulary)
     else:
         bottleneck = adapter.dim if adapter.kind == "mms" else None
-        network = load_encoder_for_ctc(str(model), corpus.vocabulary, dropout, bottleneck)
-    card = replace(card, adapter=adapters.add(network, str(model), adapter))
+        network = load_encoder_for_ctc(str(model), corpus.vocabulary, dropout, bottleneck, model_language)
+    card = replace(card, adapter=adapters.add(network, str(model), adapter, begin=model_language is None))
     make = partial(SpeechDataset, languages=corpus.languages, normalise=card.normalise, seed=seed, encode=corpus.encode)
     hours = group_hours(corpus.train)
     shares = group_shares(hours, alpha)
@@ -180,7 +198,6 @@ def finetune(
         "update_hours": plan.update_hours,
         "epochs": max_steps * plan.update_hours / sum(hours.values()),
         "memory_gib": round(training_memory(network, batch_seconds, precision) / 2**30, 2),
-        "vocabulary": [symbol for n, symbol in enumerate(corpus.vocabulary.symbols) if corpus.vocabulary.is_written(n)],
     }
     table = f"{plan.table()}\n" if len(plan.languages) > 1 else ""
     if dry_run:
@@ -209,10 +226,10 @@ def finetune(
 
     run(task, speech, out, schedule(watch, max_steps, plan.accumulate), keep=keep, ema=optim.ema)
     if rank() == 0 and (averaged := weights.average()):
-        recogniser = Recogniser(
+        recognisers = Recognisers(
             network, corpus.vocabulary, normalise=card.normalise, device=choose_device(device), batch_seconds=batch_seconds
         )  # fmt: skip
-        error, least = dev_error(recogniser, corpus.dev, column), min(averaged.values())
+        error, least = dev_error(recognisers, corpus.dev, column), min(averaged.values())
         log.info("average of the models at steps %s: error %.3f on dev, the best alone %.3f", [*averaged], error, least)
         if error <= least:
             best.update(step=[*averaged], error=error)

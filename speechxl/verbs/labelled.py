@@ -16,7 +16,7 @@ from speechxl.models.frames import FrameGeometry
 from speechxl.objectives.ctc import frames_needed
 from speechxl.shapes import SAMPLE_RATE, Utterance
 from speechxl.symbols import Line, Occurrences, code_points, count_parts, count_words, describe, shown, unknown
-from speechxl.text import UnknownSymbol, Vocabulary, normalise
+from speechxl.text import UnknownLanguage, UnknownSymbol, Vocabularies, Vocabulary, normalise
 from speechxl.verbs.corpora import Corpora, dev_rows, target, with_target
 from speechxl.verbs.training import hold_out, hours_by_language, seconds, usable, within, without
 
@@ -29,7 +29,7 @@ class Labelled:
 
     train: list[Utterance]
     dev: list[Utterance]
-    vocabulary: Vocabulary
+    vocabulary: Vocabulary | Vocabularies
     column: str
     infeasible: list[Utterance]
     """Training utterances that were left out, as their text needs more frames than the audio has."""
@@ -54,25 +54,30 @@ class Labelled:
             "hours": seconds(self.train) / 3600,
             "dev_utterances": len(self.dev),
             "symbols": len(self.vocabulary),
+            "vocabulary": self.vocabulary.written,
             "unseen_in_train": [describe(symbol, found) for symbol, found in self.unseen.items()],
             "dropped": {"too_short_for_text": len(self.infeasible), "unusable_audio": len(self.faults)},
         }
 
     def encode(self, utterance: Utterance) -> tuple[str, list[int]]:
-        """Reference text and its numbers; symbols of dev texts that training never saw are left out of the numbers."""
-        text = target(utterance, self.column)
+        """Reference text and the outputs that stand for it; symbols of dev texts that training never saw are left out of them."""
+        text, vocabulary = target(utterance, self.column), self.vocabulary.of(utterance.language)
         try:
-            return text, self.vocabulary.encode(text)
+            numbers = vocabulary.encode(text)
         except UnknownSymbol as error:
-            return text, self.vocabulary.encode(text, without=error.symbols)
+            numbers = vocabulary.encode(text, without=error.symbols)
+        outputs = self.vocabulary.outputs(utterance.language)
+        return text, [outputs[number] for number in numbers]
 
 
 def summary(document: dict[str, Any]) -> str:
     """One line on a labelled corpus and the run on it."""
+    own = document["vocabulary"]
+    each = f" ({', '.join(f'{name} {len(own[name])}' for name in own)})" if isinstance(own, dict) else ""
     return (
-        "{utterances} utterances, {hours:.2f} h, {dev_utterances} for dev, {symbols} symbols, {parameters:,} parameters, "
+        "{utterances} utterances, {hours:.2f} h, {dev_utterances} for dev, {symbols} symbols{each}, {parameters:,} parameters, "
         "{trained_parameters:,} of them trained, {max_steps} steps, about {epochs:.1f} epochs, "
-        "about {memory_gib:.1f} GiB of memory".format(**document)
+        "about {memory_gib:.1f} GiB of memory".format(**document, each=each)
     )
 
 
@@ -105,8 +110,23 @@ def read(
     vocabulary: Path | None,
     data: Data,
     seed: int,
+    *,
+    separate: bool = False,
+    language: str | None = None,
 ) -> Labelled:
     """Reads corpora, builds the vocabulary from the training text and drops what CTC cannot learn from.
+
+    Args:
+        train: Manifests or folders.
+        dev: The same; None for the dev rows of ``train``.
+        split: Of the rows of ``train``.
+        units: ``"char"`` or ``"phoneme"``.
+        column: Of the targets.
+        vocabulary: File with one; None for the symbols of the training text.
+        data: Which utterances are used.
+        seed: For what is held out.
+        separate: Whether each language has its own vocabulary.
+        language: Whose vocabulary is taken from a file that has one for each.
 
     Raises:
         InputError: If no usable utterance is left, or a training text holds a symbol that a given vocabulary lacks.
@@ -120,19 +140,17 @@ def read(
         log.info("no dev rows: %d utterances, a tenth of the training rows, are held out", len(held))
     elif not (held := without(held, rows)):
         raise InputError("Every dev row is a training row as well; name other recordings with --dev.")
-    symbols = (
-        read_symbols(vocabulary, units)
-        if vocabulary
-        else Vocabulary.from_texts([target(r, column) for r in rows], units)
-    )
+    symbols = _vocabulary(rows, units, column, vocabulary, separate=separate, language=language)
     kept: list[Utterance] = []
     infeasible: list[Utterance] = []
     geometry = FrameGeometry()
     for row in rows:
         try:
-            needed = frames_needed(symbols.encode(target(row, column)))
+            needed = frames_needed(symbols.of(row.language).encode(target(row, column)))
         except UnknownSymbol as error:
             raise InputError(f"{row}: {error} Add them to --vocabulary {vocabulary}, or change the text.") from None
+        except UnknownLanguage as error:
+            raise InputError(f"{row}: {error}; see --vocabulary {vocabulary}.") from None
         fits = geometry.num_frames(round(row.seconds * SAMPLE_RATE)) >= needed
         (kept if fits else infeasible).append(row)
     if infeasible:
@@ -142,20 +160,53 @@ def read(
         )  # fmt: skip
     if not kept:
         raise InputError("No training utterance is left: every text is too long for its audio.")
-    words = count_words((Line(str(row), target(row, column)) for row in held), units)
-    unseen = unknown(count_parts(words, symbols.split), symbols.symbols)
+    unseen = _unseen(held, column, symbols)
     _report_unseen(unseen)
     return Labelled(kept, held, symbols, column, infeasible, [*faults, *more], unseen)
 
 
-def read_symbols(path: Path, units: str) -> Vocabulary:
-    """Vocabulary from a text file with one symbol a line, or from ``vocab.json``."""
-    from speechxl.models.weights import read_vocabulary
+def _vocabulary(
+    rows: Sequence[Utterance], units: str, column: str, given: Path | None, *, separate: bool, language: str | None
+) -> Vocabulary | Vocabularies:
+    """Vocabulary of training rows or of each of their languages, or what is given."""
+    texts: dict[str, list[str]] = {}
+    for row in sorted(rows, key=lambda row: row.language):
+        if separate and not row.language:
+            raise InputError(f"{row}: has no language, which --separate_vocabularies needs; add it to the manifest.")
+        texts.setdefault(row.language if separate else "", []).append(target(row, column))
+    if separate and len(texts) < 2:
+        raise InputError(f"--separate_vocabularies: all rows are in {min(texts)}; leave it out.")
+    if given is None:
+        return Vocabularies.from_texts(texts, units) if separate else Vocabulary.from_texts(texts[""], units)
+    symbols = read_symbols(given, units, language)
+    if separate and not symbols.languages:
+        raise InputError(
+            f"--vocabulary {given}: holds one vocabulary; --separate_vocabularies needs vocab.json of a model that was trained "
+            "with it. Leave one of them out."
+        )
+    if symbols.languages and not separate:
+        raise InputError(
+            f"--vocabulary {given}: holds one vocabulary for each of {', '.join(symbols.languages)}; they are used with "
+            "--separate_vocabularies."
+        )
+    return symbols
+
+
+def read_symbols(path: Path, units: str, language: str | None = None) -> Vocabulary | Vocabularies:
+    """Vocabulary from a text file with one symbol a line, or from ``vocab.json``, which may have one for each language."""
+    from speechxl.models.weights import read_vocabularies
 
     folder = path if path.is_dir() else path.parent
     if path.is_dir() or path.name == "vocab.json":
-        found = read_vocabulary(str(folder))
-        return replace(found, delimiter=found.delimiter if units == "char" else None)
+        try:
+            found = read_vocabularies(str(folder))
+        except InputError:
+            if language is None:
+                raise
+            found = read_vocabularies(str(folder), language)
+        if isinstance(found, Vocabularies) and language is None:
+            return replace(found, parts=tuple(_in_units(part, units) for part in found.parts))
+        return _in_units(found.of(language or ""), units)
     try:
         symbols = [normalise(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
@@ -163,6 +214,27 @@ def read_symbols(path: Path, units: str) -> Vocabulary:
     delimiter = "|" if units == "char" else None
     first = ["<pad>", "<unk>", *([delimiter] if delimiter else [])]
     return Vocabulary((*first, *(symbol for symbol in symbols if symbol not in first)), 0, delimiter)
+
+
+def _in_units(vocabulary: Vocabulary, units: str) -> Vocabulary:
+    return replace(vocabulary, delimiter=vocabulary.delimiter if units == "char" else None)
+
+
+def _unseen(held: Sequence[Utterance], column: str, symbols: Vocabulary | Vocabularies) -> dict[str, Occurrences]:
+    """Symbols of dev texts that the vocabulary of their language lacks, the most frequent first."""
+    rows: dict[str, list[Utterance]] = {}
+    for row in held:
+        rows.setdefault(row.language if symbols.languages else "", []).append(row)
+    found: dict[str, Occurrences] = {}
+    for language, own in rows.items():
+        try:
+            vocabulary = symbols.of(language)
+        except UnknownLanguage as error:
+            raise InputError(f"{own[0]}: a dev row, but {error}: no training row is in it. See --dev.") from None
+        words = count_words((Line(str(row), target(row, column)) for row in own), vocabulary.units)
+        for symbol, here in unknown(count_parts(words, vocabulary.split), vocabulary.symbols).items():
+            found.setdefault(symbol, replace(here, count=0)).count += here.count
+    return unknown(found, ())
 
 
 def _report_unseen(unseen: Mapping[str, Occurrences]) -> None:

@@ -11,10 +11,10 @@ from speechxl.config import Search
 from speechxl.data.audio import AudioError, from_array
 from speechxl.data.sources import find_audio
 from speechxl.decoding import output
-from speechxl.decoding.recogniser import Recogniser
+from speechxl.decoding.languages import Recognisers
 from speechxl.errors import InputError
 from speechxl.shapes import SAMPLE_RATE, Hypothesis, Utterance, Word
-from speechxl.verbs.recognise import load_recogniser, recognise
+from speechxl.verbs.recognise import check_languages, load_recogniser, recognise
 
 _ARRAY = "array"
 """Name of a recording that came without one."""
@@ -94,30 +94,32 @@ class Model:
     """A fine-tuned model that is ready to be used; see `load`.
 
     Attributes:
-        recogniser: What does the work.
+        recognisers: What does the work.
         languages: ISO 639-3 codes of the training data.
     """
 
-    def __init__(self, recogniser: Recogniser, languages: Sequence[str]) -> None:
-        self.recogniser, self.languages = recogniser, list(languages)
+    def __init__(self, recognisers: Recognisers, languages: Sequence[str]) -> None:
+        self.recognisers, self.languages = recognisers, list(languages)
 
     @property
     def units(self) -> str:
         """``"char"`` or ``"phoneme"``, what it writes."""
-        return self.recogniser.vocabulary.units
+        return self.recognisers.vocabulary.units
 
-    def transcribe(self, audio: str | Path | ArrayLike, sampling_rate: int | None = None) -> Result:
+    def transcribe(self, audio: str | Path | ArrayLike, sampling_rate: int | None = None, language: str = "") -> Result:
         """Recognises one recording.
 
         Args:
             audio: A file, or samples (T,), or (T, C) of several channels; integers are fractions of their largest value.
             sampling_rate: Of samples, any; of a file it is known.
+            language: ISO 639-3; of use where a model has a vocabulary for each.
 
         Raises:
             AudioError: If the recording cannot be used.
+            InputError: If the model has vocabularies for other languages.
         """
         if isinstance(audio, (str, Path)):
-            (result,) = self._recognise([Utterance(Path(audio).absolute(), str(audio))])
+            (result,) = self._recognise([Utterance(Path(audio).absolute(), str(audio), language=language)])
             if result.failure:
                 raise AudioError(result.failure)
             return result
@@ -126,8 +128,9 @@ class Model:
                 "An array does not say its rate; name it, as in model.transcribe(samples, sampling_rate=16000)."
             )
         waveform = from_array(audio, sampling_rate)
-        (hypothesis,) = self.recogniser([waveform])
-        return Result(_ARRAY, "", Utterance(Path(_ARRAY), _ARRAY), len(waveform) / SAMPLE_RATE, hypothesis, self.units)
+        utterance = Utterance(Path(_ARRAY), _ARRAY, language=language)
+        (hypothesis,) = self.recognisers([waveform], [language])
+        return Result(_ARRAY, "", utterance, len(waveform) / SAMPLE_RATE, hypothesis, self.units)
 
     def transcribe_all(self, audio: str | Path | Iterable[str | Path], split: str | None = None) -> Iterator[Result]:
         """Recognises many recordings in batches, in the order given.
@@ -147,7 +150,8 @@ class Model:
         yield from self._recognise(find_audio([str(name) for name in names], split))
 
     def _recognise(self, utterances: Sequence[Utterance]) -> Iterator[Result]:
-        for item in recognise(self.recogniser, utterances):
+        check_languages(self.recognisers, utterances)
+        for item in recognise(self.recognisers, utterances):
             yield Result(item.utterance.id, item.reason, item.utterance, item.seconds, item.hypothesis, self.units)
 
 
@@ -162,7 +166,7 @@ def load(
     batch_seconds: float | None = None,
     window_seconds: float = 30.0,
     vad: bool = False,
-    adapter_language: str | None = None,
+    model_language: str | None = None,
 ) -> Model:
     """A fine-tuned model to transcribe with.
 
@@ -177,14 +181,15 @@ def load(
         batch_seconds: Audio of a batch, padding included; by default 16 on a CPU, 120 on an accelerator.
         window_seconds: Longer recordings are cut into windows of this length.
         vad: Cut at pauses, and recognise speech only.
-        adapter_language: Language of the adapter and vocabulary, where a model has one for each, such as facebook/mms-1b-all.
+        model_language: Language whose vocabulary is used, where a model has one for each; by default that of each recording.
+            Where there is an adapter for each as well, as in facebook/mms-1b-all, it has to be named.
 
     Raises:
         InputError: If something cannot be used.
     """
-    recogniser, card = load_recogniser(
+    recognisers, card = load_recogniser(
         str(model), device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds,
         lm=None if lm is None else Path(lm), lexicon=None if lexicon is None else Path(lexicon), hot_words=hot_words,
-        search=search, vad=vad, adapter_language=adapter_language,
+        search=search, vad=vad, model_language=model_language,
     )  # fmt: skip
-    return Model(recogniser, card.languages)
+    return Model(recognisers, card.languages)

@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -14,12 +14,14 @@ import numpy as np
 
 from speechxl.config import Search
 from speechxl.data.audio import AudioError, probe, read_utterance, utterance_blocks
-from speechxl.decoding.recogniser import Recogniser
+from speechxl.decoding.languages import Recognisers
+from speechxl.decoding.recogniser import Decoder
 from speechxl.errors import InputError
 from speechxl.heap import keep_heap
 from speechxl.models.device import choose_device, choose_precision
 from speechxl.models.weights import Card, load_ctc_model
 from speechxl.shapes import SAMPLE_RATE, Hypothesis, Utterance
+from speechxl.text import UnknownLanguage, Vocabulary
 
 log = logging.getLogger(__name__)
 _GROUP_SECONDS = 600
@@ -50,34 +52,49 @@ class Recognised:
 
 def load_recogniser(
     model: str,
+    utterances: Iterable[Utterance] = (),
     *,
     device: str,
     precision: str,
     batch_seconds: float | None,
     window_seconds: float,
-    adapter_language: str | None = None,
+    model_language: str | None = None,
     lm: Path | None = None,
     lexicon: Path | None = None,
     hot_words: Sequence[str] | None = None,
     search: Search = Search(),
     vad: bool = False,
-) -> tuple[Recogniser, Card]:
+) -> tuple[Recognisers, Card]:
     """A model folder, or a name on the hub, ready for use.
 
+    Args:
+        model: The folder.
+        utterances: To be recognised.
+        device: Where to compute.
+        precision: As asked for.
+        batch_seconds: Audio of a batch.
+        window_seconds: Audio that is decoded at once.
+        model_language: Whose vocabulary, and adapter as in MMS, is used for all; None for that of each utterance.
+        lm: Language model.
+        lexicon: Words.
+        hot_words: Words that are preferred.
+        search: Beam search.
+        vad: Whether to recognise speech only.
+
     Raises:
-        InputError: If something cannot be used.
+        InputError: If something cannot be used, or the model has no vocabulary for the language of an utterance.
     """
     keep_heap()
     device = choose_device(device)
-    network, vocabulary, card = load_ctc_model(model, adapter_language)
-    decoder = None
+    network, vocabulary, card = load_ctc_model(model, model_language)
+    decoder: Callable[[Vocabulary], Decoder] | None = None
     if lm or lexicon or hot_words or search.beam:
         if find_spec("flashlight") is None:
             raise InputError("Beam search needs flashlight-text: pip install 'speechxl[lm]'.")
         from speechxl.decoding.beam import Beam
 
-        decoder = Beam(
-            vocabulary, language_model=lm, lexicon=lexicon, hot_words=hot_words or (), beam=search.beam or 100,
+        decoder = partial(
+            Beam, language_model=lm, lexicon=lexicon, hot_words=hot_words or (), beam=search.beam or 100,
             lm_weight=search.lm_weight, word_score=search.word_score, hot_word_score=search.hot_word_score,
         )  # fmt: skip
     find_speech = None
@@ -87,26 +104,43 @@ def load_recogniser(
         from speechxl.decoding.pauses import SpeechDetector
 
         find_speech = SpeechDetector()
-    recogniser = Recogniser(
+    recognisers = Recognisers(
         network, vocabulary, decoder, normalise=card.normalise, device=device,
         precision=choose_precision(precision, device),
         batch_seconds=batch_seconds or (_CPU_BATCH if device == "cpu" else _BATCH), window_seconds=window_seconds,
         find_speech=find_speech,
     )  # fmt: skip
-    return recogniser, card
+    if not vocabulary.languages:
+        recognisers.of("")  # so that a language model that does not fit is named now
+    check_languages(recognisers, utterances)
+    return recognisers, card
 
 
-def recognise(recogniser: Recogniser, utterances: Sequence[Utterance]) -> Iterator[Recognised]:
+def check_languages(recognisers: Recognisers, utterances: Iterable[Utterance]) -> None:
+    """Makes the recognisers that utterances need.
+
+    Raises:
+        InputError: If the model has no vocabulary for the language of one.
+    """
+    for utterance in utterances:
+        try:
+            recognisers.of(utterance.language)
+        except UnknownLanguage as error:
+            raise InputError(f"{utterance}: {error}; name one of them with --model_language.") from None
+
+
+def recognise(recognisers: Recognisers, utterances: Sequence[Utterance]) -> Iterator[Recognised]:
     """Recognises recordings in the order given; bad ones are reported and passed over."""
     for group in _groups(utterances):
-        for item in _recognise_group(recogniser, group):
+        for item in _recognise_group(recognisers, group):
             if item.hypothesis is None:
                 log.warning("%s", item.reason)
             yield item
 
 
-def _recognise_group(recogniser: Recogniser, group: Sequence[tuple[Utterance, _Audio]]) -> Iterator[Recognised]:
-    hypotheses = iter(recogniser([audio for _, audio in group if isinstance(audio, np.ndarray)]))
+def _recognise_group(recognisers: Recognisers, group: Sequence[tuple[Utterance, _Audio]]) -> Iterator[Recognised]:
+    held = [(utterance.language, audio) for utterance, audio in group if isinstance(audio, np.ndarray)]
+    hypotheses = iter(recognisers([audio for _, audio in held], [language for language, _ in held]))
     for utterance, audio in group:
         if isinstance(audio, np.ndarray):
             yield Recognised(utterance, len(audio) / SAMPLE_RATE, next(hypotheses))
@@ -114,7 +148,8 @@ def _recognise_group(recogniser: Recogniser, group: Sequence[tuple[Utterance, _A
             yield Recognised(utterance, 0.0, None, audio)
         else:
             try:
-                yield Recognised(utterance, audio, recogniser.stream(partial(utterance_blocks, utterance)))
+                blocks = partial(utterance_blocks, utterance)
+                yield Recognised(utterance, audio, recognisers.of(utterance.language).stream(blocks))
             except AudioError as error:
                 yield Recognised(utterance, 0.0, None, str(error))
 

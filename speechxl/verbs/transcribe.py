@@ -14,7 +14,7 @@ def transcribe(
     out: Path | None = None,
     format: str = "txt",
     split: str | None = None,
-    adapter_language: str | None = None,
+    model_language: str | None = None,
     overwrite: bool = False,
     shard: str | None = None,
     max_line_width: int = 42,
@@ -39,7 +39,8 @@ def transcribe(
         format: Files to write to --out, separated by commas: txt, json, srt, vtt, tsv, ctm, TextGrid, eaf one for each
             recording, jsonl one for all; or all.
         split: Rows of manifests to use; by default all.
-        adapter_language: Language of the adapter and vocabulary, where MODEL has one for each, such as facebook/mms-1b-all.
+        model_language: Language whose vocabulary is used, where MODEL has one for each; by default that of each row. Where there
+            is an adapter for each as well, as in facebook/mms-1b-all, it has to be named.
         overwrite: Do again what is done in --out already.
         shard: i/n, for example 3/64: do only the i-th of n parts of the recordings, which together are all of them.
         max_line_width: Characters of a line in srt, vtt and tsv.
@@ -81,23 +82,24 @@ def transcribe(
     if out is not None:
         part = f"-{number}-of-{shards}" if shard is not None else ""
         transcripts = Transcripts(out, record, entries, mine, formats, shard=part, overwrite=overwrite)
-    recogniser, _ = load_recogniser(
-        model, device=device, precision=precision, batch_seconds=batch_seconds, window_seconds=window_seconds,
-        adapter_language=adapter_language, lm=lm, lexicon=lexicon, hot_words=hot_words, search=search, vad=vad,
+    recognisers, _ = load_recogniser(
+        model, [entry.utterance for entry in mine], device=device, precision=precision, batch_seconds=batch_seconds,
+        window_seconds=window_seconds, model_language=model_language, lm=lm, lexicon=lexicon, hot_words=hot_words,
+        search=search, vad=vad,
     )  # fmt: skip
     if transcripts is not None:
-        way: dict[str, Any] = {"precision": recogniser.precision}
+        way: dict[str, Any] = {"precision": recognisers.precision}
         if lm or lexicon or hot_words or search.beam:
             way |= {"hot_words": hot_words, "search": asdict(search)}
         if vad:
             way["vad"] = True
-        if adapter_language:
-            way["adapter_language"] = adapter_language
+        if model_language:
+            way["model_language"] = model_language
         left = transcripts.begin(model, fingerprint(model, *filter(None, (lm, lexicon))), way)
-    units = recogniser.vocabulary.units
+    units = recognisers.vocabulary.units
     todo = [entry.utterance for entry in left]
     results, failures = [], []
-    for entry, item in zip(left, watched(recognise(recogniser, todo), todo), strict=True):
+    for entry, item in zip(left, watched(recognise(recognisers, todo), todo), strict=True):
         reason = item.reason
         if item.hypothesis is not None:
             result = output.document(entry.name, entry.utterance, item.seconds, item.hypothesis, units)

@@ -14,6 +14,7 @@ def vocab(
     split: str | None = None,
     dev: list[Path] | None = None,
     model: str | None = None,
+    model_language: str | None = None,
 ) -> Outcome:
     """Show the symbols that a model of these texts would have, and what in them is likely not meant.
 
@@ -24,6 +25,7 @@ def vocab(
         split: Rows to use; by default "train", or all rows where there are no splits; "all" for every row.
         dev: Manifests whose symbols should all occur; by default the dev rows of MANIFEST.
         model: Model folder, or name on the hub, whose vocabulary is compared.
+        model_language: Language whose vocabulary that is, where --model has one for each.
     """
     from dataclasses import asdict
 
@@ -37,7 +39,7 @@ def vocab(
     if model is not None:
         from speechxl.models.weights import read_card, read_vocabulary
 
-        vocabulary = read_vocabulary(model)
+        vocabulary = read_vocabulary(model, model_language)
         if units not in (None, vocabulary.units):
             raise InputError(f"--units {units}: {model} is a model of units {vocabulary.units}; leave --units out.")
         units = "phoneme" if vocabulary.delimiter is None else "char"

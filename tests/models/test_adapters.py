@@ -240,9 +240,9 @@ def test_a_language_of_a_multilingual_model_is_chosen_as_transformers_does(tmp_p
 
 def test_a_language_that_a_multilingual_model_lacks_lists_those_that_it_has(tmp_path, ctc_folder):
     folder = multilingual(tmp_path / "mms")
-    with pytest.raises(InputError, match=r"each of 3 languages; choose one with --adapter_language: eng, swh, uzb-"):
+    with pytest.raises(InputError, match=r"each of 3 languages; choose one with --model_language: eng, swh, uzb-"):
         load_ctc_model(str(folder))
-    with pytest.raises(InputError, match=r"none for 'uzb'; .*--adapter_language: uzb-script_cyrillic, eng, swh\."):
+    with pytest.raises(InputError, match=r"none for 'uzb'; .*--model_language: uzb-script_cyrillic, eng, swh\."):
         load_ctc_model(str(folder), "uzb")
     (folder / "adapter.swh.safetensors").unlink()
     with pytest.raises(InputError, match=r"no adapter\.swh\.safetensors there"):
@@ -250,5 +250,37 @@ def test_a_language_that_a_multilingual_model_lacks_lists_those_that_it_has(tmp_
     shutil.copy(folder / "adapter.uzb-script_cyrillic.safetensors", folder / "adapter.eng.safetensors")
     with pytest.raises(InputError, match="another size than the 5 symbols"):
         load_ctc_model(str(folder), "eng")
-    with pytest.raises(InputError, match="leave --adapter_language out"):
+    with pytest.raises(InputError, match="leave --model_language out"):
         load_ctc_model(str(ctc_folder), "swh")
+
+
+def test_fine_tuning_starts_from_a_language_of_a_multilingual_model(tmp_path, vocabulary):
+    folder = str(multilingual(tmp_path / "mms"))
+    for language in ("swh", "eng"):
+        file = load_file(tmp_path / "mms" / f"adapter.{language}.safetensors")
+        own = load_ctc_model(folder, language)[1]
+        same, other = (load_encoder_for_ctc(folder, each, NO_DROPOUT, language=language) for each in (own, vocabulary))
+        for name, value in file.items():
+            if name.startswith("lm_head."):
+                assert torch.equal(same.state_dict()[name], value)
+            else:
+                assert torch.equal(other.state_dict()[name], value)
+                assert torch.equal(same.state_dict()[name], value)
+        assert other.lm_head.out_features == other.config.vocab_size == len(vocabulary)
+    with pytest.raises(InputError, match="none for 'mdw'"):
+        load_encoder_for_ctc(folder, vocabulary, NO_DROPOUT, language="mdw")
+
+
+def test_an_adapter_is_trained_on_from_that_of_another_language(tmp_path, vocabulary):
+    folder = str(multilingual(tmp_path / "mms"))
+    network = load_encoder_for_ctc(folder, vocabulary, NO_DROPOUT, 4, "swh")
+    add(network, folder, Adapter("mms", name="quy"), begin=False)
+    weights = load_file(tmp_path / "mms" / "adapter.swh.safetensors")
+    name = "wav2vec2.encoder.layers.0.adapter_layer.linear_1.weight"
+    parameters = dict(network.named_parameters())
+    assert torch.equal(parameters[name], weights[name])
+    assert {n for n, p in parameters.items() if p.requires_grad} == {
+        n for n in parameters if "adapter_layer" in n or n.startswith("lm_head.")
+    }
+    with pytest.raises(InputError, match=r"adapter\.swh\.safetensors: does not fit the model"):
+        load_encoder_for_ctc(folder, vocabulary, NO_DROPOUT, 8, "swh")

@@ -59,8 +59,8 @@ def test_what_cannot_be_evaluated_is_said(ctc_folder, corpus):
 
 def test_a_language_of_a_multilingual_model_is_chosen(corpus, tmp_path):
     folder = str(multilingual(tmp_path / "mms"))
-    document = evaluate(folder, [corpus], adapter_language="swh", language=["quy"], precision="32").document
+    document = evaluate(folder, [corpus], model_language="swh", language=["quy"], precision="32").document
     assert list(document["per_language"]) == ["quy"]
-    assert transcribe(folder, [str(corpus / "u00.wav")], adapter_language="eng").code == 0
-    with pytest.raises(InputError, match=r"none for 'quy'; choose one with --adapter_language: eng, swh"):
-        transcribe(folder, [str(corpus / "u00.wav")], adapter_language="quy")
+    assert transcribe(folder, [str(corpus / "u00.wav")], model_language="eng").code == 0
+    with pytest.raises(InputError, match=r"none for 'quy'; choose one with --model_language: eng, swh"):
+        transcribe(folder, [str(corpus / "u00.wav")], model_language="quy")

@@ -130,6 +130,15 @@ def test_settings_are_saved_resolved_and_repeat_the_run(corpus, tmp_path):
     ).read_bytes()
 
 
+def test_the_settings_of_a_run_name_the_model_that_it_began_with(corpus, tmp_path, pretrained_folder):
+    from speechxl.cli import main
+
+    finetune(str(pretrained_folder), train=[corpus], out=tmp_path / "m", **QUICK)
+    assert main(["finetune", "--config", str(tmp_path / "m" / "config.yaml"), "--out", str(tmp_path / "again")]) == 0
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("m", "again")]
+    assert weights[0] == weights[1]
+
+
 def test_the_folder_holds_the_best_model_by_dev_error(corpus, tmp_path, monkeypatch):
     from speechxl.tasks.recognition import Recognition
 
@@ -538,7 +547,7 @@ def test_added_weights_are_asked_for_on_the_command_line(corpus, tmp_path, pretr
     assert main([*arguments, *chosen, "--out", str(tmp_path / "m")]) == 0
     settings = json.loads((tmp_path / "m" / "adapter_config.json").read_text())
     assert (settings["r"], settings["lora_alpha"], settings["target_modules"]) == (3, 6, ["q_proj", "v_proj"])
-    repeated = ["finetune", str(pretrained_folder), "--config", str(tmp_path / "m" / "config.yaml")]
+    repeated = ["finetune", "--config", str(tmp_path / "m" / "config.yaml")]
     assert main([*repeated, "--out", str(tmp_path / "again")]) == 0
     file = "adapter_model.safetensors"
     assert (tmp_path / "m" / file).read_bytes() == (tmp_path / "again" / file).read_bytes()

@@ -75,6 +75,15 @@ def test_continued_pretraining_starts_from_the_weights_at_the_floor_of_the_tempe
     assert yaml.safe_load((tmp_path / "hot" / "config.yaml").read_text())["contrast"]["gumbel_start"] == 1.5
 
 
+def test_the_settings_of_continued_pretraining_repeat_it(corpus, tmp_path, pretrained_folder):
+    from speechxl.cli import main
+
+    adapt(str(pretrained_folder), train=[corpus], out=tmp_path / "m", **QUICK)
+    assert main(["adapt", "--config", str(tmp_path / "m" / "config.yaml"), "--out", str(tmp_path / "again")]) == 0
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("m", "again")]
+    assert weights[0] == weights[1]
+
+
 def test_a_folder_written_by_transformers_alone_can_be_continued(corpus, tmp_path):
     config = Wav2Vec2Config(
         conv_dim=(16,) * 7, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, codevector_dim=16,

@@ -4,6 +4,7 @@ import soundfile
 
 from speechxl.config import Search
 from speechxl.data.sources import find_audio
+from speechxl.decoding.recogniser import Recogniser
 from speechxl.errors import InputError
 from speechxl.verbs import recognise
 
@@ -35,10 +36,8 @@ def test_long_recordings_are_streamed_and_give_the_same(ctc_folder, folder, monk
     monkeypatch.setattr(recognise, "_LONG_SECONDS", 5)
     monkeypatch.setattr(recognise, "_AHEAD", 1)
     streamed = []
-    stream = recognise.Recogniser.stream
-    monkeypatch.setattr(
-        recognise.Recogniser, "stream", lambda self, read: (streamed.append(read), stream(self, read))[1]
-    )
+    stream = Recogniser.stream
+    monkeypatch.setattr(Recogniser, "stream", lambda self, read: (streamed.append(read), stream(self, read))[1])
     assert texts(ctc_folder, folder) == whole
     assert len(streamed) == 2
 
