@@ -15,7 +15,7 @@ SCRIPTS = ["encoder", "pretrain_step", "finetune_step"]
 def test_every_benchmark_is_tried():
     helpers, others = (
         {"compare", "models"},
-        {"planning", "streaming", "pretrain_profile", "transcribe", "long_recording", "allophones"},
+        {"planning", "streaming", "pretrain_profile", "transcribe", "long_recording", "allophones", "phone_errors"},
     )
     assert {path.stem for path in BENCHMARKS.glob("*.py")} - helpers == {*SCRIPTS, *others}
 
@@ -90,3 +90,19 @@ def test_the_profile_says_where_all_of_the_time_goes(dtype):
     assert document["counted_gflop"] == pytest.approx(document["gflop"], rel=0.1)
     rate = document["product_gflop_per_s"]
     assert document["utilisation"] == pytest.approx(document["gflop"] / document["step_s"] / rate, rel=0.05)
+
+
+def test_phone_errors_prints_one_document():
+    command = [
+        sys.executable,
+        str(BENCHMARKS / "phone_errors.py"),
+        "--pairs",
+        "40",
+        "--phones",
+        "8",
+        "--peer_pairs",
+        "20",
+    ]
+    document = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert document["difference"] < 1e-9
+    assert document["pfer_s"] > 0

@@ -8,6 +8,9 @@ import numpy as np
 
 from speechxl.text import normalise
 
+_DRAWN = 1 << 23
+"""Numbers that are held at once."""
+
 
 @dataclass(frozen=True)
 class Errors:
@@ -85,8 +88,45 @@ def ratio_interval(
     if not counts.sum():
         return None
     weights = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), draws)
-    rates = (weights @ totals) / np.maximum(weights @ counts, 1)
-    low, high = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2])
+    return interval_of((weights @ totals) / np.maximum(weights @ counts, 1), level)
+
+
+def drawn_ratios(
+    measures: Sequence[tuple[np.ndarray, np.ndarray]], draws: int = 1000, seed: int = 0
+) -> list[np.ndarray | None]:
+    """Bootstrap draws of several ratios of the same N utterances, each draw with the same utterances for all.
+
+    Args:
+        measures: (N,) totals and (N,) counts of each.
+        draws: Times that N utterances are drawn with replacement.
+        seed: Of the draws.
+
+    Returns:
+        (draws,) of each; None where the counts are nothing.
+    """
+    columns = np.stack([column for measure in measures for column in measure], axis=1).astype(
+        float
+    )  # (N, 2 * measures)
+    rng = np.random.default_rng(seed)
+    block = max(1, _DRAWN // max(1, len(columns)))
+    sums = [np.empty((0, columns.shape[1]))]
+    for done in range(0, draws if len(columns) else 0, block):
+        rows = min(block, draws - done)
+        picked = rng.integers(len(columns), size=(rows, len(columns))) + len(columns) * np.arange(rows)[:, None]
+        weights = np.bincount(picked.ravel(), minlength=picked.size).reshape(picked.shape)
+        sums.append(weights.astype(float) @ columns)
+    drawn = np.concatenate(sums)
+    return [
+        drawn[:, 2 * place] / np.maximum(drawn[:, 2 * place + 1], 1) if counts.sum() else None
+        for place, (_, counts) in enumerate(measures)
+    ]
+
+
+def interval_of(drawn: np.ndarray | None, level: float = 0.95) -> tuple[float, float] | None:
+    """Percentile interval of draws."""
+    if drawn is None:
+        return None
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 

@@ -255,13 +255,18 @@ def phoible_marks() -> dict[str, tuple[str, str]]:
     return {mark.character: (mark.consonant, mark.vowel) for mark in modifiers().values()}
 
 
-@lru_cache(maxsize=1)
-def panphon_table() -> FeatureTable:
-    """The features of panphon (Mortensen et al. 2016), from its wheel."""
+def panphon_folder() -> Path:
+    """Where panphon has its tables."""
     found = find_spec("panphon")
     if found is None or not found.submodule_search_locations:
         raise InputError("panphon is not installed; its table of features is needed: pip install panphon")
-    folder = Path(found.submodule_search_locations[0]) / "data"
+    return Path(found.submodule_search_locations[0]) / "data"
+
+
+@lru_cache(maxsize=1)
+def panphon_table() -> FeatureTable:
+    """The features of panphon (Mortensen et al. 2016), from its wheel."""
+    folder = panphon_folder()
     rows = list(csv.reader((folder / "ipa_all.csv").read_text(encoding="utf-8").splitlines()))
     definitions = yaml.safe_load((folder / "diacritic_definitions.yml").read_text(encoding="utf-8"))
     marks = {}

@@ -28,6 +28,9 @@ def evaluate(
 ) -> Outcome:
     """Measure error rates of a fine-tuned model, per language, with 95 % bootstrap intervals over utterances.
 
+    Of models that write phones: errors of phones, of their letters alone (folded), of their features (PFER) and of each
+    attribute, which phones are found at all, and the commonest substitutions.
+
     Args:
         model: Model folder, checkpoint of fairseq (.pt, with its dict.ltr.txt beside it), or name on the hub.
         manifest: Manifests, or folders of recordings with their texts.
@@ -51,6 +54,7 @@ def evaluate(
     from speechxl.errors import InputError, NothingMatched
     from speechxl.evaluation.report import error_table, rates, write_transcripts
     from speechxl.verbs.corpora import target
+    from speechxl.verbs.phone_report import add_phone_measures, phone_metric, phone_table
     from speechxl.verbs.progress import watched
     from speechxl.verbs.recognise import load_recogniser, recognise
 
@@ -67,13 +71,14 @@ def evaluate(
         raise InputError(
             f"{', '.join(map(str, manifest))}: column {column!r} is empty in all rows; name another with --column."
         )
+    units = recognisers.vocabulary.units
+    metric = phone_metric() if units == "phoneme" else None
     items = list(watched(recognise(recognisers, named), named))
     good = [(item, item.hypothesis) for item in items if item.hypothesis is not None]
     failures = [{"audio": str(item.utterance), "reason": item.reason} for item in items if item.hypothesis is None]
     references = [target(item.utterance, column) for item, _ in good]
     hypotheses = [hypothesis.text for _, hypothesis in good]
     languages = [item.utterance.language or "(unknown)" for item, _ in good]
-    units = recognisers.vocabulary.units
     document: dict[str, Any] = {
         "schema": 1,
         "model": model,
@@ -93,6 +98,10 @@ def evaluate(
         "left_out": len(rows) - len(named),
         "failures": failures,
     }
+    if metric is not None:
+        symbols = recognisers.vocabulary.symbols
+        add_phone_measures(document, references, hypotheses, languages, symbols, metric)
     if transcripts is not None:
         write_transcripts(transcripts, [item.utterance.id for item, _ in good], references, hypotheses)
-    return Outcome(document, error_table(document), PARTIAL if failures else 0)
+    table = error_table if metric is None else phone_table
+    return Outcome(document, table(document), PARTIAL if failures else 0)
