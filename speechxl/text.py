@@ -193,6 +193,11 @@ class Vocabularies:
         return self.parts[0].units
 
     @property
+    def symbols(self) -> tuple[str, ...]:
+        """Of all languages, each once."""
+        return tuple(dict.fromkeys(symbol for part in self.parts for symbol in part.symbols))
+
+    @property
     def hash(self) -> str:
         """Short name of exactly these vocabularies."""
         document = json.dumps([[*self.languages], *(part.hash for part in self.parts)])
