@@ -1,5 +1,6 @@
 """espeak-ng as a reader of text. It is given stretches of words, as it heeds what stands beside a word (liaison, numbers)."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
@@ -22,6 +23,8 @@ _MOST_PHONES = 4
 _CARRIER = "ma{}a"
 _MOST_OF_CARRIER = 6
 _FEW = 6
+_LATIN = ("LATIN SMALL", "MODIFIER LETTER")
+_APOSTROPHE = re.compile(r"(?<=\w)['’](?=\w)")
 
 
 class Espeak:
@@ -90,6 +93,11 @@ class Espeak:
         for letter in _foreign_letters(word):
             if wrong := self._letter(letter)[0]:
                 return wrong
+        if pictures := [character for character in word if _is_picture(character)]:
+            return f"espeak-ng says the name of {' '.join(pictures)}"
+        whole = _APOSTROPHE.sub("", bare(word))
+        if whole != bare(word) and count > len(self._plain(whole)) + 1:
+            return "espeak-ng says the names of the letters beside the apostrophe"
         letters = [character for character in word if unicodedata.category(character)[0] == "L"]
         if len(letters) == len(bare(word)) and not word.isascii() and count > _MOST_PHONES * len(letters):
             return "espeak-ng says the names of its letters"
@@ -116,21 +124,21 @@ class Espeak:
         return self._cleaned[token]
 
     def _letter(self, letter: str) -> tuple[str | None, tuple[Rewrite, ...]]:
-        """What is wrong with a letter of the Latin alphabet; else like which other it is read."""
+        """What is wrong with a letter; else like which other it is read."""
         if letter not in self._letters:
-            said = self._plain(letter)
+            said = self._plain(_CARRIER.format(letter))
             simple = unicodedata.normalize("NFD", letter)[0]
             if len(said) > _MOST_OF_CARRIER:
                 self._letters[letter] = f"espeak-ng says the name of the letter {letter}", ()
-            elif simple != letter and self._plain(simple) == said:
+            elif simple != letter and self._plain(_CARRIER.format(simple)) == said:
                 self._letters[letter] = None, (Rewrite("letter", letter, simple),)
             else:
                 self._letters[letter] = None, ()
         return self._letters[letter]
 
-    def _plain(self, letter: str) -> list[str]:
-        found = self._tokens(_CARRIER.format(letter))
-        return [plain for token in found if (plain := token.strip(STRESS)) and not SWITCH.fullmatch(token)]
+    def _plain(self, text: str) -> list[str]:
+        """Tokens without stress and switches."""
+        return [plain for token in self._tokens(text) if (plain := token.strip(STRESS)) and not SWITCH.fullmatch(token)]
 
 
 def voice_of(language: str) -> str:
@@ -176,8 +184,13 @@ def _three_letters(voice: str) -> str:
 
 @lru_cache(maxsize=65536)
 def _foreign_letters(word: str) -> tuple[str, ...]:
-    """Letters of the Latin alphabet that are not ASCII, in lower case, each once."""
+    """Letters of the Latin alphabet and modifiers that are not ASCII, in lower case, each once."""
     if word.isascii():
         return ()
     lower = dict.fromkeys(unicodedata.normalize("NFC", word.lower()))
-    return tuple(x for x in lower if not x.isascii() and unicodedata.name(x, "").startswith("LATIN SMALL"))
+    return tuple(x for x in lower if not x.isascii() and unicodedata.name(x, "").startswith(_LATIN))
+
+
+def _is_picture(character: str) -> bool:
+    """Whether a character is an emoji or the like, and not a sign such as ° or №."""
+    return unicodedata.category(character) == "So" and character > "\u24ff"

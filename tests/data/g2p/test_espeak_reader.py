@@ -56,6 +56,9 @@ def test_words_of_another_language_s_voice_are_refused_or_kept():
         ("en", "中", "the names of its letters"),
         ("en", "maʉa", "the name of the letter ʉ"),  # u bar
         ("sw", "maḫa", "the name of the letter ḫ"),  # letter 1 e 2 b
+        ("it", "lʼamico", "the name of the letter ʼ"),
+        ("sw", "ng'ombe", "the letters beside the apostrophe"),  # en ji ombe
+        ("sw", "sawa😀", "says the name of 😀"),
         ("de", "…", "says nothing"),
     ],
 )
@@ -65,7 +68,19 @@ def test_letters_that_are_only_named_are_refused(voice, word, reason, foreign):
 
 
 @pytest.mark.parametrize(
-    ("voice", "word"), [("de", "größe"), ("vi", "nước"), ("is", "þörf"), ("cmn", "双"), ("am", "ሰላም")]
+    ("voice", "word"),
+    [
+        ("de", "größe"),
+        ("vi", "nước"),
+        ("is", "þörf"),
+        ("cmn", "双"),
+        ("am", "ሰላም"),
+        ("it", "l’amico"),
+        ("en", "don't"),
+        ("qu", "t'anta"),
+        ("haw", "ʻōlelo"),
+        ("uk", "п'ять"),
+    ],
 )
 def test_letters_of_the_language_are_known(voice, word):
     assert Espeak(voice).fault(word) is None
