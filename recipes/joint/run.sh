@@ -27,8 +27,9 @@ fi
 start=${run%%-*} seed=${run##*-}
 corpus=${run#*-} corpus=${corpus%-*}
 if [ "$corpus" = all ]; then manifests=$(echo "$out"/joint/*.tsv); else manifests=$out/joint/$corpus.tsv; fi
+from=${model:-"--preset tiny"}
 # shellcheck disable=SC2086  # a flag and its value, and several manifests
-speechxl finetune ${model:---preset tiny} --config "$recipe/../../configs/finetune-laptop.yaml" --config "$recipe/finetune.yaml" \
+speechxl finetune $from --config "$recipe/../../configs/finetune-laptop.yaml" --config "$recipe/finetune.yaml" \
     --train $manifests --out "$out/$run" --seed "$seed" --resume
 if [ "$start" = alone ]; then
     evaluate "$out/$run" "$corpus" "$out/$run.tsv"

@@ -5,7 +5,7 @@ set -eu
 recipe=$(cd "$(dirname "$0")" && pwd)
 corpora=${1:?usage: run.sh CORPORA OUT [MODEL]}
 out=${2:?usage: run.sh CORPORA OUT [MODEL]}
-model=${3:---preset tiny}
+model=${3:-"--preset tiny"}
 
 python "$recipe/prepare.py" "$corpora" "$out/data"
 # shellcheck disable=SC2086  # a flag and its value

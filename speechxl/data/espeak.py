@@ -74,6 +74,18 @@ def voices() -> list[str]:
     return sorted(found)
 
 
+def has_voice(name: str) -> bool:
+    """Whether a voice can be chosen by a name; ``en`` and ``fr`` can, and are not listed."""
+    listed = voices()
+    if name not in listed and not any(other.startswith(f"{name}-") for other in listed):
+        return False
+    try:
+        _kept(name)
+    except InputError:
+        return False
+    return True
+
+
 def tokens(text: str, voice: str) -> list[list[str]]:
     """What espeak-ng gives for a text, as it gives it: words, and in each what stands between separators.
 

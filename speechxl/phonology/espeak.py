@@ -13,7 +13,7 @@ _RULES = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"[0-9]+$", ""),  # tones
-        (rf"(?<={_VOWEL}|[ːɡ.-])ɜ$", ""),  # the tone 3, written in IPA
+        (rf"(?<={_VOWEL}|[ːɡr.\u032a-])ɜ$", ""),  # the tone 3, written in IPA
         (r"n[gɡ]$", "ŋ"),
         (r"^\?+", "ʔ"),
         (r"tl#", "t͡ɬ"),

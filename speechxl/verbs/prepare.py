@@ -7,7 +7,7 @@ from speechxl.verbs.outcome import NOTHING, Outcome
 
 
 def prepare(
-    kind: Literal["folder", "csv", "common_voice", "common-voice", "fleurs", "shards"],
+    kind: Literal["folder", "csv", "common_voice", "common-voice", "fleurs", "shards", "phonemes"],
     source: Path,
     out: Path,
     *,
@@ -18,18 +18,24 @@ def prepare(
     corpus: str | None = None,
     shard_seconds: float | None = None,
     threads: int = 1,
+    g2p: str | None = None,
+    unknown: Literal["error", "skip"] | None = None,
+    foreign: Literal["refuse", "keep"] | None = None,
+    redo: bool = False,
+    phoible: Path | None = None,
     overwrite: bool = False,
 ) -> Outcome:
     """Write a manifest of a corpus, and a report of what cannot be used. The recordings stay where they are.
 
-    With "shards", write the recordings of a manifest as Parquet shards, for corpora that are too large for files.
+    With "shards", write the recordings of a manifest as Parquet shards, for corpora that are too large for files. With
+    "phonemes", write a manifest again with the phones of its texts, and a report of words and spellings.
 
     Args:
         kind: "folder": recordings with their texts in files of the same name, searched below as well, the speaker is
             the folder's name; "csv": a table with one row for each recording, or stretch of one; "common_voice": a
             release of Mozilla Common Voice, of one language or several, with its splits; "fleurs": languages of
             google/fleurs with their splits; "shards": a manifest, or a folder, from which shards are written; an
-            interrupted call goes on where it was.
+            interrupted call goes on where it was; "phonemes": a manifest, to which the column phonemes is added.
         source: The folder, table or manifest.
         out: Manifest to write (.tsv, .jsonl), or a folder for manifest.tsv; a folder for shards, which may hold other corpora.
         language: ISO 639-3 code for rows that name none.
@@ -42,6 +48,15 @@ def prepare(
             manifest's folder.
         shard_seconds: Audio of a shard; by default 3600.
         threads: That make shards.
+        g2p: For phonemes, what reads the texts: "espeak" (the voice of the language; espeak:VOICE for another), "epitran"
+            (epitran:CODE), or a lexicon (word, tab, phones separated by spaces); of several, such as lexicon.tsv,espeak,
+            the next reads what those before it cannot; by default espeak.
+        unknown: For phonemes, what to do with a word that nothing can read: "error" (default) leaves its row without phonemes,
+            "skip" passes over the word.
+        foreign: For phonemes, words that espeak-ng gives to the voice of another language, such as English names: "refuse"
+            (default), or "keep" what that voice says.
+        redo: For phonemes, replace those that rows have already.
+        phoible: For phonemes, folder of PHOIBLE to compare them to, in the place of the installed one.
         overwrite: Replace a manifest, or shards, that stand there already.
     """
     import logging
@@ -64,6 +79,9 @@ def prepare(
         raise InputError(f"--all_clips is for common_voice; a {kind} has no clips outside its rows.")
     if language and (wrong := language_fault(language)):
         raise InputError(f"--language: {wrong}.")
+    for flag, value in (("g2p", g2p), ("unknown", unknown), ("foreign", foreign), ("redo", redo), ("phoible", phoible)):
+        if value and kind != "phonemes":
+            raise InputError(f"--{flag} is of phonemes, not of {kind}.")
     if kind == "shards":
         from speechxl.verbs.prepare_shards import prepare_shards
 
@@ -73,6 +91,13 @@ def prepare(
         )  # fmt: skip
     if corpus is not None or shard_seconds is not None:
         raise InputError(f"--corpus and --shard_seconds are of shards; {kind!r} writes a manifest.")
+    if kind == "phonemes":
+        from speechxl.verbs.prepare_phonemes import prepare_phonemes
+
+        return prepare_phonemes(
+            source, out, language=language, split=split, g2p=g2p or "espeak", unknown=unknown or "error",
+            foreign=foreign or "refuse", redo=redo, phoible=phoible, overwrite=overwrite,
+        )  # fmt: skip
     manifest = out if is_manifest(out) else out / "manifest.tsv"
     if manifest.exists() and not overwrite:
         raise InputError(f"{manifest} stands there already; replace it with --overwrite.")
