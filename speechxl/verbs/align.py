@@ -54,7 +54,7 @@ def align(
     from speechxl.errors import InputError
     from speechxl.evaluation.boundaries import boundary_table
     from speechxl.verbs.aligning import align_all, compare, doubt, read_reference, read_scripts
-    from speechxl.verbs.labelled import target
+    from speechxl.verbs.corpora import target
     from speechxl.verbs.recognise import load_recogniser
 
     formats = aligned.read_formats(format)

@@ -19,7 +19,7 @@ from speechxl.errors import InputError
 from speechxl.evaluation.boundaries import boundary_errors, boundary_rates
 from speechxl.shapes import SAMPLE_RATE, Utterance
 from speechxl.text import UnknownSymbol, Vocabularies, Vocabulary, code_points
-from speechxl.verbs.labelled import target
+from speechxl.verbs.corpora import target
 
 log = logging.getLogger(__name__)
 _CURE = "write the text as that of the training was, or align without them: --unknown skip, or --unknown star."

@@ -11,7 +11,7 @@ from speechxl.decoding.languages import Recognisers
 from speechxl.evaluation.metrics import count_errors
 from speechxl.files import replace_file
 from speechxl.shapes import Utterance
-from speechxl.verbs.labelled import target
+from speechxl.verbs.corpora import target
 from speechxl.verbs.recognise import recognise
 
 FOLDER = "best"

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from speechxl.config import Adapter, Architecture, Augment, Data, Dropout, Optim, PresetName, Watch
+from speechxl.errors import InputError
 from speechxl.verbs.outcome import PARTIAL, Outcome
 
 
@@ -86,62 +87,34 @@ def finetune(
     import logging
     from dataclasses import replace
     from functools import partial
-    from typing import Any
 
     import torch
 
     from speechxl.config import PRESETS, check_run, resolve
-    from speechxl.data.datamodule import SpeechData, SpeechDataset
-    from speechxl.data.manifest import write_manifest
     from speechxl.data.sampling import group_hours, group_shares
-    from speechxl.decoding.languages import Recognisers
-    from speechxl.errors import InputError
-    from speechxl.models.device import choose_device
-    from speechxl.models.memory import training_memory
-    from speechxl.models.weights import Card, load_encoder_for_ctc, new_ctc_model, read_card, save_model
-    from speechxl.tasks.processes import rank, world_size
-    from speechxl.tasks.recognition import Recognition
-    from speechxl.tasks.schedule import tri_stage
+    from speechxl.models.weights import Card, read_card
+    from speechxl.tasks.processes import world_size
     from speechxl.tasks.training import fit
     from speechxl.verbs import adapter as adapters
-    from speechxl.verbs import labelled, recipe
-    from speechxl.verbs.best import BestWeights, dev_error
+    from speechxl.verbs import finetuning, labelled, recipe
     from speechxl.verbs.lr_finder import try_rates
     from speechxl.verbs.plan import make_plan
     from speechxl.verbs.training import open_run, schedule, seconds, settings_yaml
 
     log = logging.getLogger(__name__)
-    if (model is None) == (preset is None):
-        raise InputError(
-            "Name either a MODEL to start from (a folder, or facebook/wav2vec2-xls-r-300m), or --preset tiny for a model "
-            "from scratch."
-        )
-    if model is None and model_language is not None:
-        raise InputError("--model_language names a language of a MODEL; a model from scratch has none.")
-    if model is not None and architecture != Architecture():
-        raise InputError("--architecture sizes a model from scratch (--preset); a MODEL folder has its size already.")
+    _check_start(model, preset, architecture, model_language)
     column = column or ("text" if units == "char" else "phonemes")
     card = Card(normalise=PRESETS[preset].normalise, preset=preset) if preset else read_card(str(model))
-    family = PRESETS[card.preset or "xls-r-300m"]
     if overfit is not None:
         augment, dropout = Augment(0.0, 10, 0.0), Dropout(0.0, 0.0, 0.0, 0.0, 0.0)
     usual = recipe.settle(
-        family, scratch=model is None, adapter=adapter, optim=optim, augment=augment, data=data,
+        PRESETS[card.preset or "xls-r-300m"], scratch=model is None, adapter=adapter, optim=optim, augment=augment, data=data,
         freeze_extractor=freeze_extractor, freeze_encoder=freeze_encoder, curriculum=curriculum,
     )  # fmt: skip
-    optim, augment, data = usual.optim, usual.augment, usual.data
     corpus = labelled.read(
-        train,
-        dev,
-        split,
-        units,
-        column,
-        vocabulary,
-        data,
-        seed,
-        separate=separate_vocabularies,
-        language=model_language,
-    )
+        train, dev, split, units, column, vocabulary, usual.data, seed,
+        separate=separate_vocabularies, language=model_language,
+    )  # fmt: skip
     adapter = adapters.settle(adapter, card.adapter, corpus.languages, model_language)
     if overfit is not None:
         corpus = labelled.only(corpus, overfit, seed)
@@ -153,86 +126,54 @@ def finetune(
         vocabulary=vocabulary, separate_vocabularies=separate_vocabularies, model_language=model_language,
         max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, overfit=overfit,
         alpha=alpha, average_best=average_best, freeze_extractor=usual.freeze_extractor, freeze_encoder=usual.freeze_encoder,
-        curriculum=usual.curriculum, architecture=architecture, dropout=dropout,
-        augment=augment, adapter=adapter, optim=optim, data=data, watch=watch,
+        curriculum=usual.curriculum, architecture=architecture, dropout=dropout, augment=usual.augment, adapter=adapter,
+        optim=usual.optim, data=usual.data, watch=watch,
     )  # fmt: skip
     torch.manual_seed(seed)
-    if preset:
-        network = new_ctc_model(resolve(preset, architecture, dropout), corpus.vocabulary)
-    else:
-        bottleneck = adapter.dim if adapter.kind == "mms" else None
-        network = load_encoder_for_ctc(str(model), corpus.vocabulary, dropout, bottleneck, model_language)
-    card = replace(card, adapter=adapters.add(network, str(model), adapter, begin=model_language is None))
-    make = partial(SpeechDataset, languages=corpus.languages, normalise=card.normalise, seed=seed, encode=corpus.encode)
+    start = resolve(preset, architecture, dropout) if preset else str(model)
+    network, added = finetuning.make_network(start, corpus.vocabulary, dropout, adapter, model_language)
     hours = group_hours(corpus.train)
     shares = group_shares(hours, alpha)
-    speech = SpeechData(
-        make(corpus.train, perturb=labelled.perturb(augment)), make(corpus.dev), batch_seconds, data.workers,
-        curriculum=round(usual.curriculum * max_steps), shares=shares, max_damaged=data.max_damaged,
-    )  # fmt: skip
-    plan = make_plan(shares, hours, speech.seconds_per_batch, optim, max_steps, world_size(device))
-    task = Recognition(
-        network,
-        vocabulary=corpus.vocabulary,
-        augment=augment,
-        freeze_extractor=usual.freeze_extractor,
-        freeze_encoder=round(usual.freeze_encoder * max_steps),
-        languages=corpus.languages,
-        patience=round((usual.freeze_encoder + 3 * (optim.warmup or 0.0)) * max_steps),
-        samples=watch.samples,
-        seed=seed,
-        lr=optim.lr or 0.0,
-        schedule=partial(tri_stage, total=max_steps, rise=optim.warmup or 0.0),
-        weight_decay=optim.weight_decay or 0.0,
-        eps=1e-8,
-        clip=optim.clip,
-        layer_drop=network.config.layerdrop,
-        layer_decay=optim.layer_decay,
+    speech = finetuning.make_speech(
+        corpus, usual, shares, normalise=card.normalise, batch_seconds=batch_seconds, max_steps=max_steps, seed=seed
     )
-    document = corpus.document | {
-        "schema": 1,
-        "out": str(out),
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "trained_parameters": sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad),
-        "max_steps": max_steps,
-        "update_hours": plan.update_hours,
-        "epochs": max_steps * plan.update_hours / sum(hours.values()),
-        "memory_gib": round(training_memory(network, batch_seconds, precision) / 2**30, 2),
-    }
-    table = f"{plan.table()}\n" if len(plan.languages) > 1 else ""
+    plan = make_plan(shares, hours, speech.seconds_per_batch, usual.optim, max_steps, world_size(device))
+    task = finetuning.make_task(network, corpus, usual, max_steps=max_steps, samples=watch.samples, seed=seed)
+    document = finetuning.report(
+        corpus, network, plan, out=out, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision
+    )
+    text = (f"{plan.table()}\n" if len(plan.languages) > 1 else "") + labelled.summary(document)
     if dry_run:
-        return Outcome(document, table + labelled.summary(document))
-    log.info("%s%s", table, labelled.summary(document))
+        return Outcome(document, text)
+    log.info("%s", text)
     run = partial(fit, precision=precision, device=device, timeout=watch.timeout)
     if find_lr:
         rates = try_rates(task, speech, plan.accumulate, run)
         return Outcome(document | rates, f"take --optim.lr {rates['lr']:.1e}\n{rates['table']}")
-    adapters.check_resumed(out, card.adapter)
+    adapters.check_resumed(out, added)
     open_run(out, settings, network, resume=resume)
-    if rank() == 0:
-        write_manifest(out / "dev.tsv", corpus.dev)
-        if corpus.infeasible:
-            write_manifest(out / "dropped.tsv", corpus.infeasible)
-    card = replace(card, units=units, column=column, vocabulary=corpus.vocabulary.hash, languages=corpus.languages)
-    best: dict[str, Any] = {}
-    weights = BestWeights(out, network, average_best)
-
-    def keep(better: bool) -> None:
-        if better:
-            best.update(step=task.global_step, error=task.score)
-            save_model(out, network, card, corpus.vocabulary, settings)
-        if average_best > 1:
-            weights(task.global_step, task.score or 0.0)
-
-    run(task, speech, out, schedule(watch, max_steps, plan.accumulate), keep=keep, ema=optim.ema)
-    if rank() == 0 and (averaged := weights.average()):
-        recognisers = Recognisers(
-            network, corpus.vocabulary, normalise=card.normalise, device=choose_device(device), batch_seconds=batch_seconds
-        )  # fmt: skip
-        error, least = dev_error(recognisers, corpus.dev, column), min(averaged.values())
-        log.info("average of the models at steps %s: error %.3f on dev, the best alone %.3f", [*averaged], error, least)
-        if error <= least:
-            best.update(step=[*averaged], error=error)
-            save_model(out, network.cpu(), card, corpus.vocabulary, settings)
-        weights.remove()
+    card = replace(
+        card, adapter=added, units=units, column=column, vocabulary=corpus.vocabulary.hash, languages=corpus.languages
+    )
+    best = finetuning.train(
+        run, task, speech, corpus, card, settings, out=out, steps=schedule(watch, max_steps, plan.accumulate),
+        average_best=average_best, ema=usual.optim.ema, batch_seconds=batch_seconds, device=device,
+    )  # fmt: skip
     return Outcome(document | {"best": best}, str(out), PARTIAL if corpus.faults or speech.damaged else 0)
+
+
+def _check_start(model: str | None, preset: str | None, architecture: Architecture, model_language: str | None) -> None:
+    """Checks that there is one thing to start from, and that what is asked of it makes sense.
+
+    Raises:
+        InputError: If not.
+    """
+    if (model is None) == (preset is None):
+        raise InputError(
+            "Name either a MODEL to start from (a folder, or facebook/wav2vec2-xls-r-300m), or --preset tiny for a model "
+            "from scratch."
+        )
+    if model is None and model_language is not None:
+        raise InputError("--model_language names a language of a MODEL; a model from scratch has none.")
+    if model is not None and architecture != Architecture():
+        raise InputError("--architecture sizes a model from scratch (--preset); a MODEL folder has its size already.")
