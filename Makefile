@@ -8,7 +8,7 @@ demo: $(VENV)/ready
 	$(BIN)/speechxl demo --out demo --overwrite
 
 test: $(VENV)/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --dist worksteal
 
 check: $(VENV)/ready
 	$(BIN)/ruff format --check .

@@ -1,11 +1,13 @@
 """Forward and backward of CTC fine-tuning, with its masks, against `transformers`."""
 
 import argparse
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import torch
 from compare import Step, arguments, run
 from models import pair, preset_of
+from torch import nn
 from transformers import Wav2Vec2ForCTC
 
 from speechxl.config import Augment
@@ -26,7 +28,10 @@ def finetuning(options: argparse.Namespace, side: str) -> Step:
     torch.manual_seed(1)
     waveform = torch.randn(options.batch, int(16_000 * options.seconds), device=options.device)
     targets = torch.randint(3, SYMBOLS, (options.batch, TARGETS), device=options.device)
-    return (_peer if side == "peer" else _own)(model, waveform, targets)
+    if side == "peer":
+        return _peer(model, waveform, targets)
+    letters = map(chr, range(0x430, 0x430 + SYMBOLS - 3))
+    return own_step(model, waveform, targets, Vocabulary(("<pad>", "<unk>", "|", *letters)))
 
 
 def _peer(model: Wav2Vec2ForCTC, waveform: torch.Tensor, targets: torch.Tensor) -> Step:
@@ -39,11 +44,17 @@ def _peer(model: Wav2Vec2ForCTC, waveform: torch.Tensor, targets: torch.Tensor) 
     return step
 
 
-def _own(model: Wav2Vec2ForCTC, waveform: torch.Tensor, targets: torch.Tensor) -> Step:
+def own_step(
+    model: Wav2Vec2ForCTC,
+    waveform: torch.Tensor,
+    targets: torch.Tensor,
+    vocabulary: Vocabulary,
+    extras: Sequence[nn.Module] = (),
+) -> Step:
+    """A step of this package, with what else is learnt."""
     task = Recognition(
-        model, vocabulary=Vocabulary(("<pad>", "<unk>", "|", *map(chr, range(0x430, 0x430 + SYMBOLS - 3)))),
-        augment=Augment(time_prob=0.75, channel_prob=0.25), freeze_extractor=True, freeze_encoder=0, languages=[""],
-        patience=0, seed=1, lr=1e-4, schedule=lambda step: 1.0, weight_decay=0.0,
+        model, vocabulary=vocabulary, augment=Augment(time_prob=0.75, channel_prob=0.25), freeze_extractor=True,
+        freeze_encoder=0, languages=[""], patience=0, extras=extras, seed=1, lr=1e-4, schedule=lambda step: 1.0, weight_decay=0.0,
     ).train()  # fmt: skip
     task.__dict__["_trainer"] = SimpleNamespace(global_step=0, training=True)
     size, device = len(waveform), waveform.device

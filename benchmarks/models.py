@@ -8,7 +8,7 @@ import torch
 from transformers import PreTrainedModel
 
 from speechxl.config import PRESETS, Preset
-from speechxl.models.weights import configuration, with_encoder
+from speechxl.models.making import configuration, with_encoder
 
 
 def preset_of(name: str) -> Preset:

@@ -17,7 +17,9 @@ from compare import common, head, peak_rss
 from models import preset_of
 from transformers import pipeline
 
-from speechxl.models.weights import Card, new_ctc_model, save_model
+from speechxl.models.folders import Card
+from speechxl.models.making import new_ctc_model
+from speechxl.models.saving import save_model
 from speechxl.text import Vocabulary
 from speechxl.verbs.transcribe import transcribe
 

@@ -7,6 +7,7 @@ That interval says nothing on how much another seed would change; the difference
 """
 
 import csv
+import re
 import sys
 from collections.abc import Sequence
 from functools import reduce
@@ -29,8 +30,8 @@ def read_transcripts(path: Path) -> tuple[list[str], list[str], list[str]]:
 
 def find_runs(out: Path, starts: list[str]) -> dict[Run, Path]:
     """Transcripts in the order of the table."""
-    named = {path: path.stem.split("-") for path in out.glob("*-*-*.tsv")}
-    runs = {(n[1], n[0], n[2]): path for path, n in named.items() if len(n) == 3 and n[0] in starts}
+    named = {path: re.fullmatch(r"([^-]+)-(.+)-([^-]+)", path.stem) for path in out.glob("*-*-*.tsv")}
+    runs = {(n[2], n[1], n[3]): path for path, n in named.items() if n and n[1] in starts}
     if not runs:
         sys.exit(f"{out}: no START-DATA-SEED.tsv with a start among {', '.join(starts)}.")
     return dict(

@@ -24,22 +24,35 @@ from speechxl.errors import InputError, Interrupted, NothingMatched, RunFailed
 from speechxl.tasks.processes import rank
 
 VERBS = {
+    "doctor": "whether everything that is needed works here",
     "prepare": "a corpus of any kind to a manifest",
     "validate": "faults of a corpus that training would trip over",
+    "split": "a corpus into parts without common speakers",
+    "stats": "hours, speakers, durations and symbols of a corpus",
     "vocab": "the symbols of a corpus before training, and what is odd about them",
     "pretrain": "self-supervised pretraining from scratch",
     "adapt": "continued pretraining on a new language",
     "finetune": "a recogniser from transcribed speech",
     "transcribe": "recordings to text",
+    "classify train": "a classifier of speech from labelled recordings",
+    "classify predict": "the labels of recordings",
+    "classify evaluate": "how often a classifier is right",
+    "classify compare": "classifiers of speech against classifiers of its transcripts",
     "align": "times of words and phones in recordings whose text is known",
     "evaluate": "error rates on transcribed recordings",
-    "export": "a model as ONNX",
+    "export": "a model as ONNX, a manifest for Kaldi, NeMo, Lhotse, datasets, ELAN, Praat",
     "lm": "an n-gram language model from text",
     "inventory": "the phones of languages, from PHOIBLE, files and espeak-ng",
     "map": "what a model's phones become in another language",
+    "calibrate": "how they are mapped best, by leaving training languages out",
+    "report": "one page on a run: curves, errors, confusions, worst utterances",
+    "push": "a model folder to the hub, private unless asked otherwise",
     "inspect": "how languages share the codes of a pretrained model",
+    "fetch": "a model of the hub to a folder, for machines without network",
     "demo": "the whole way on a small synthetic corpus",
 }
+CONFIGURED = frozenset({"classify compare"})
+"""Verbs whose first argument is a file of settings."""
 UNEXPECTED, USAGE, NOTHING, INTERRUPTED = 1, 2, 5, 130
 _CODES = (
     "exit codes: 0 done, 1 unexpected, 2 usage or configuration, 3 validation found errors, 4 some inputs failed, "
@@ -99,21 +112,33 @@ def _run(arguments: Sequence[str] | None) -> int:
 
         print(f"speechxl {version('speechxl')}")
         return 0
-    verb = arguments.pop(0)
+    verb, rest = split_verb(arguments)
     if verb not in VERBS:
+        if arguments[1:] in (["-h"], ["--help"]) and _overview(verb):
+            print(_overview(verb))
+            return 0
         near = get_close_matches(verb, VERBS, 1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
+        if there := [other for other in VERBS if other.startswith(f"{verb} ")]:
+            hint = f" (there are {', '.join(there)})"
         print(f"speechxl: error: no verb {verb!r}{hint}; see speechxl --help", file=sys.stderr)
         return USAGE
-    function = getattr(import_module(f"speechxl.verbs.{verb}"), verb)
+    function = function_of(verb)
     parser = build_parser(verb, function)
-    settings = parser.parse_args(_files_first([_underscored(argument) for argument in arguments]))
+    rest = _pairs([_underscored(argument) for argument in rest], function)
+    settings = parser.parse_args(_files_first(rest))
     _log_to_stderr(quiet=settings.quiet or rank() > 0)
     if rank() > 0:  # all processes prepare alike
         logging.getLogger("speechxl.verbs").setLevel(logging.ERROR)
+    if settings.offline:
+        _go_offline()
     try:
         chosen = parser.instantiate(settings)
         given = {name: chosen[name] for name in inspect.signature(function).parameters if name in chosen}
+        if given.get("model_language"):
+            from speechxl.data.languages import named_language
+
+            given["model_language"] = named_language(given["model_language"])
         outcome = function(**given)
     except NothingMatched as error:
         return _fail(verb, error, NOTHING)
@@ -138,6 +163,20 @@ def _run(arguments: Sequence[str] | None) -> int:
     return outcome.code
 
 
+def split_verb(arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """The verb of a command line, which may be two words, and what follows it, a file of settings as ``--config``."""
+    words = 2 if any(verb.startswith(f"{arguments[0]} ") for verb in VERBS) else 1
+    taken = [word for word in arguments[:words] if not word.startswith("-")]
+    verb, rest = " ".join(taken), list(arguments[len(taken) :])
+    return verb, ["--config", *rest] if verb in CONFIGURED and rest and not rest[0].startswith("-") else rest
+
+
+def function_of(verb: str) -> Callable[..., Any]:
+    """What a verb calls."""
+    name = verb.replace(" ", "_")
+    return getattr(import_module(f"speechxl.verbs.{name}"), name)
+
+
 def build_parser(verb: str, function: Callable[..., Any]) -> ArgumentParser:
     """Parser of a verb, from the signature and docstring of its function."""
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
@@ -150,6 +189,7 @@ def build_parser(verb: str, function: Callable[..., Any]) -> ArgumentParser:
     parser.add_argument("--config", action="config", help="YAML file with settings; of several, later ones win.")
     parser.add_argument("--json", action="store_true", help="Print one JSON document.")
     parser.add_argument("--quiet", action="store_true", help="Say only what went wrong.")
+    parser.add_argument("--offline", action="store_true", help="Ask the hub for nothing, as with HF_HUB_OFFLINE=1.")
     documented = {item.arg_name: item.description for item in docstring_parser.parse(function.__doc__ or "").params}
     hints = typing.get_type_hints(function)
     by_hand = {}
@@ -165,6 +205,7 @@ def build_parser(verb: str, function: Callable[..., Any]) -> ArgumentParser:
         for name, action in by_hand.items()
         if not action.option_strings
     ]
+    positional += ["[CONFIG]"] if verb in CONFIGURED else []
     parser.usage = " ".join(["%(prog)s", *positional, "[--setting VALUE ...]"])
     return parser
 
@@ -193,6 +234,29 @@ def _underscored(argument: str) -> str:
     """``--max-steps`` is ``--max_steps``."""
     flag, equals, value = argument.partition("=")
     return flag.replace("-", "_").replace("__", "--", 1) + equals + value if flag.startswith("--") else argument
+
+
+def _pairs(arguments: Sequence[str], function: Callable[..., Any]) -> list[str]:
+    """``--columns text=ipa path=clip`` is ``--columns.text=ipa --columns.path=clip``, for flags that take pairs."""
+    hints = typing.get_type_hints(function)
+    taking = {
+        f"--{name}" for name, hint in hints.items() if any(_is_mapping(arm) for arm in (hint, *typing.get_args(hint)))
+    }
+    found: list[str] = []
+    flag = ""
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=False):
+        if argument in taking and re.match(r"\w+=", following):
+            flag = argument
+        elif flag and re.match(r"\w+=", argument):
+            found.append(f"{flag}.{argument}")
+        else:
+            flag = ""
+            found.append(argument)
+    return found
+
+
+def _is_mapping(hint: Any) -> bool:
+    return typing.get_origin(hint) is dict
 
 
 def _files_first(arguments: Sequence[str]) -> list[str]:
@@ -242,6 +306,13 @@ def _log_to_stderr(*, quiet: bool) -> None:
     logging.getLogger("speechxl").setLevel(logging.WARNING if quiet else logging.INFO)
 
 
+def _go_offline() -> None:
+    """Has the hub's library ask for nothing, also where it has been imported already."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    if "huggingface_hub" in sys.modules:
+        vars(import_module("huggingface_hub.constants"))["HF_HUB_OFFLINE"] = True
+
+
 def _fail(verb: str, error: object, code: int) -> int:
     if code == INTERRUPTED and rank() > 0:
         return code  # the first process says it
@@ -250,10 +321,13 @@ def _fail(verb: str, error: object, code: int) -> int:
     return code
 
 
-def _overview() -> str:
-    width = max(map(len, VERBS))
-    verbs = "\n".join(f"  {verb:{width}s}  {meaning}" for verb, meaning in VERBS.items())
-    return f"usage: speechxl VERB ... (speechxl VERB --help for its settings)\n\n{verbs}\n\n{_CODES}"
+def _overview(first: str = "") -> str:
+    """All verbs, or those whose first word is given; empty if there are none."""
+    chosen = {verb: meaning for verb, meaning in VERBS.items() if not first or verb.startswith(f"{first} ")}
+    width = max(map(len, chosen), default=0)
+    verbs = "\n".join(f"  {verb:{width}s}  {meaning}" for verb, meaning in chosen.items())
+    usage = f"usage: speechxl VERB ... (speechxl VERB --help for its settings)\n\n{verbs}\n\n{_CODES}"
+    return usage if chosen else ""
 
 
 if __name__ == "__main__":

@@ -110,15 +110,52 @@ class Adapter:
 
 
 @dataclass(frozen=True)
+class Articulation:
+    """How --attributes and --allophones are learnt (Glocker et al. 2023, Allophant)."""
+
+    weight: float = 0.5
+    """Of the attributes' loss, the mean over all of them, beside that of the phones; their sum would leave the phones a small
+    share of the gradient."""
+    compose: float = 0.5
+    """Of the loss of phones that are put together from their features, which any inventory can be scored by."""
+    dim: int = 256
+    """Features of the embeddings that they are put together from."""
+    allophone_penalty: float = 10.0
+    """Of --allophones: weight of the squared distance of the layer's weights from 1, with which they begin."""
+    phoible: Path | None = None
+    """Folder with PHOIBLE, whose features and allophones are learnt, in the place of the installed one; without it, the features
+    are panphon's, and there are no allophones."""
+
+    def __post_init__(self) -> None:
+        _check(self.weight > 0, "articulation.weight", self.weight, "positive; for none, leave --attributes out")
+        _check(self.compose > 0, "articulation.compose", self.compose, "positive; for none, leave --attributes out")
+        _check(self.dim >= 1, "articulation.dim", self.dim, "at least 1")
+        _check(self.allophone_penalty >= 0, "articulation.allophone_penalty", self.allophone_penalty, "at least 0")
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """Self-conditioned CTC (Nozaki and Komatsu 2021): what some layers would write is told to those above them."""
+
+    layers: tuple[int, ...] = ()
+    """Transformer layers, counted from 1, such as [8, 16] of 24; none for plain CTC, which transformers computes as well."""
+    weight: float = 0.5
+    """Of the mean of these layers' losses; what the last layer writes has the rest."""
+
+    def __post_init__(self) -> None:
+        _check(0 < self.weight < 1, "conditioning.weight", self.weight, "between 0 and 1")
+
+
+@dataclass(frozen=True)
 class Augment:
     """What keeps fine-tuning from learning the training set by heart: masks, other speeds, noise."""
 
     time_prob: float | None = None
-    """Like `Mask.prob`, over frames; None: 0.75, from scratch and for tiny 0."""
+    """Like `Mask.prob`, over frames; None: 0.75, in classify train 0.05, from scratch and for tiny 0."""
     time_length: int = 10
     """Frames of a span."""
     channel_prob: float | None = None
-    """Like `Mask.prob`, over the encoder's features; None: 0.25, from scratch and for tiny 0."""
+    """Like `Mask.prob`, over the encoder's features; None: 0.25, in classify train, from scratch and for tiny 0."""
     channel_length: int = 64
     """Features of a span."""
     speed_prob: float = 0.0
@@ -144,6 +181,21 @@ class Augment:
         )
         _check(self.time_length >= 1, "augment.time_length", self.time_length, "at least 1")
         _check(self.channel_length >= 1, "augment.channel_length", self.channel_length, "at least 1")
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a classifier has above its encoder."""
+
+    pooling: Literal["mean", "attention", "statistics"] = "mean"
+    """Over the frames of an utterance; with a mean, transformers gives the same scores for the first kind of label."""
+    layers: Literal["weighted", "last"] = "weighted"
+    """A learned weighted sum of all layers (Yang et al. 2021, SUPERB), or the last one alone."""
+    projection: int = 256
+    """Features that are pooled."""
+
+    def __post_init__(self) -> None:
+        _check(self.projection >= 1, "head.projection", self.projection, "at least 1")
 
 
 @dataclass(frozen=True)
@@ -238,7 +290,7 @@ class Data:
     min_seconds: float | None = None
     """Shorter utterances are left out; None: the preset's in pretraining, 0.1 in fine-tuning."""
     max_seconds: float | None = None
-    """Longer ones are cropped in pretraining and left out in fine-tuning; None: the preset's, or 30."""
+    """Longer ones are cropped in pretraining and classify train, and left out in finetune; None: the preset's, 20, or 30."""
     workers: int | None = None
     """Processes that read audio; None: none on a CPU, else as many as feed one accelerator."""
     max_damaged: float = 0.1
@@ -299,6 +351,67 @@ class Search:
     def __post_init__(self) -> None:
         _check(self.beam is None or self.beam >= 1, "search.beam", self.beam, "at least 1")
         _check(self.lm_weight > 0, "search.lm_weight", self.lm_weight, "a positive number")
+
+
+@dataclass(frozen=True)
+class Rewriting:
+    """What texts are rewritten to; by default nothing but Unicode's NFC and single spaces."""
+
+    tags: Literal["keep", "drop"] = "keep"
+    """Marks such as <unk>, [laugh] or {noise}."""
+    invisible: Literal["keep", "drop"] = "keep"
+    """Characters that cannot be seen: soft hyphens, marks of direction, joiners that are not between letters."""
+    width: Literal["keep", "fold"] = "keep"
+    """Full and half width forms, as in Chinese and Japanese texts, become the usual ones."""
+    vowel_marks: Literal["keep", "drop"] = "keep"
+    """Marks of vowels that Arabic, Hebrew and Syriac texts may have or not."""
+    elongation: Literal["keep", "drop"] = "keep"
+    """The Arabic stroke that makes words longer (tatweel)."""
+    digits: Literal["keep", "words", "drop"] = "keep"
+    """Numbers that stand alone: in words of the language (num2words), or left out. Digits behind letters mark tones and stay."""
+    punctuation: Literal["keep", "drop"] = "keep"
+    """Punctuation; what stands between two letters of a script with spaces is spelling and stays, as does what is read aloud,
+    such as % and &."""
+    keep: str = ""
+    """Characters that are not taken for punctuation, such as '’ where they are letters at the ends of words, too."""
+    case: Literal["keep", "lower"] = "keep"
+    """Capitals; by the rules of the language, such as ı for the Turkish I."""
+    romanize: bool = False
+    """Whether a column "romanized" is added, by uroman."""
+
+
+@dataclass(frozen=True)
+class Phones:
+    """Which phones of a language are looked for, and which phones of the model stand for them."""
+
+    strategy: Literal["exact", "nearest", "tr2tgt", "pinned", "assign", "soft", "compose", "blend"] = "soft"
+    """soft: phones that the inventory has stay, others are shared by distance; exact: others are masked; nearest: each becomes
+    the nearest; tr2tgt: so, then phones that are left over take the nearest of the model (Xu et al. 2021); pinned: so, but
+    those that the inventory has stay, and only spare ones are taken; assign: so, with the least total distance; compose:
+    the heads of a model that was trained with --attributes score phones by their features; blend: of soft and compose."""
+    tau: float | None = None
+    """Of soft: the distance over which a share falls to 1/e. None: as speechxl calibrate has found, or 0.6."""
+    penalty: float | None = None
+    """Of compose: subtracted from the logits of phones that were not heard in training. None: as calibrated, or 4."""
+    weight: float | None = None
+    """Of compose in blend. None: as calibrated, or 0.3."""
+    max_distance: float = 3.0
+    """Features beyond which a phone is far; pinned and assign take no phone for another that is."""
+    max_far: int = 5
+    """Phones that may be far or unreachable before there is a warning."""
+    distance: Literal["phoible", "hamming", "panphon"] | None = None
+    """Of PHOIBLE's features; the number of those that differ; of panphon's features. None: the first where PHOIBLE is there,
+    else the last."""
+    weights: Literal["fitted", "uniform"] = "fitted"
+    """Of PHOIBLE's features."""
+    source: str = "union"
+    """Of PHOIBLE: union of a language's inventories, the largest, or the number of one."""
+    phoible: Path | None = None
+    """Folder with PHOIBLE, in the place of the installed one."""
+    marginal: bool = True
+    """Whether PHOIBLE's phonemes of loan words and the like are kept."""
+    split_diphthongs: bool = False
+    """Whether the vowels of diphthongs take their place."""
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,8 @@ class Encoded:
     """(B, F, Dc) output of the feature extractor."""
     normed_features: Tensor
     """(B, F, Dc) the same after layer norm: what the quantizer sees."""
+    intermediate: list[Tensor] = field(default_factory=list)
+    """(B, F, V) logits of the symbols after chosen layers, where predictions are fed back."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,16 @@ class Word:
     """Seconds."""
     score: float
     """Geometric mean of the probabilities of its symbols, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Phone(Word):
+    """A phone with what is known of it beside its place."""
+
+    alternatives: tuple[tuple[str, float], ...] = ()
+    """Other phones of the stretch and the highest posterior of each, the likeliest first; as many as were asked for."""
+    attributes: tuple[str, ...] | None = None
+    """Articulatory features in words, where they were asked for and are known."""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,14 @@ import torch
 
 from speechxl.config import Architecture, Dropout, resolve
 from speechxl.data.manifest import write_manifest
-from speechxl.models.weights import Card, new_ctc_model, new_pretraining_model, save_model
+from speechxl.models.folders import Card
+from speechxl.models.making import new_ctc_model, new_pretraining_model
+from speechxl.models.saving import save_model
+from speechxl.phonology.phoible import open_phoible
 from speechxl.shapes import Utterance
 from speechxl.text import Vocabulary
 
-torch.set_num_threads(2)
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)  # as many processes as cores
 SMALL = Architecture(conv_channels=16, layers=2, width=32, ffn=64, heads=2)
 NO_DROPOUT = Dropout(0.0, 0.0, 0.0, 0.0, 0.0)
 WORDS = ["ba", "bo", "da", "do", "la", "lo"]
@@ -24,6 +27,16 @@ WORDS = ["ba", "bo", "da", "do", "la", "lo"]
 def small_preset(base="tiny"):
     """Two layers of 32 features."""
     return resolve(base, SMALL, NO_DROPOUT)
+
+
+@pytest.fixture
+def no_phoible(tmp_path, monkeypatch):
+    """As on a machine where PHOIBLE is not installed."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("SPEECHXL_PHOIBLE", raising=False)
+    open_phoible.cache_clear()
+    yield
+    open_phoible.cache_clear()
 
 
 @pytest.fixture(params=["group", "layer"])
@@ -98,6 +111,36 @@ def make_corpus(folder, dev=4):
         )
     write_manifest(folder / "manifest.tsv", rows)
     return folder
+
+
+def speak_up(model, encode):
+    """Sets the output layer so that each symbol is the likeliest somewhere in tones as those of the corpus."""
+    heard = torch.from_numpy(np.concatenate([tone(0.2, hertz, hertz) for hertz in range(200, 1_000, 50)]))
+    with torch.inference_mode():
+        features = encode(((heard - heard.mean()) / heard.std())[None])
+        torch.nn.init.normal_(model.lm_head.weight)
+        scores = features @ model.lm_head.weight.T
+        model.lm_head.weight *= 2 / scores.std(1).T
+        model.lm_head.bias.copy_(-(features @ model.lm_head.weight.T).mean(1)[0])
+
+
+def save_phones(folder, vocabulary):
+    """An untrained model that writes something for any recording."""
+    torch.manual_seed(1)
+    model = new_ctc_model(small_preset(), vocabulary).eval()
+    speak_up(model, lambda waveform: model.wav2vec2(waveform).features)
+    card = Card(normalise=True, preset="tiny", units="phoneme", column="phonemes", vocabulary=vocabulary.hash)
+    save_model(folder, model, card, vocabulary)
+    return str(folder)
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """Tones of many pitches."""
+    pitches = np.random.default_rng(0).uniform(200, 1_000, 20)
+    path = tmp_path / "u00.wav"
+    soundfile.write(path, np.concatenate([tone(0.15, hertz, number) for number, hertz in enumerate(pitches)]), 16_000)
+    return str(path)
 
 
 @pytest.fixture(scope="session", params=["w2v2-base", "xls-r-300m"], ids=["group", "layer"])

@@ -9,13 +9,23 @@ from tests.phonology.conftest import write_release
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 FIELDS = {"dtype", "peer_s", "speechxl_s", "speedup", "peer_mib", "speechxl_mib", "memory_ratio"}
-SCRIPTS = ["encoder", "pretrain_step", "finetune_step"]
+SCRIPTS = ["encoder", "pretrain_step", "finetune_step", "articulation_step", "classify_step"]
 
 
 def test_every_benchmark_is_tried():
     helpers, others = (
         {"compare", "models"},
-        {"planning", "streaming", "pretrain_profile", "transcribe", "long_recording", "allophones", "phone_errors"},
+        {
+            "planning",
+            "streaming",
+            "pretrain_profile",
+            "transcribe",
+            "long_recording",
+            "allophones",
+            "phone_errors",
+            "phone_mapping",
+            "validate",
+        },
     )
     assert {path.stem for path in BENCHMARKS.glob("*.py")} - helpers == {*SCRIPTS, *others}
 
@@ -106,3 +116,21 @@ def test_phone_errors_prints_one_document():
     document = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert document["difference"] < 1e-9
     assert document["pfer_s"] > 0
+
+
+def test_the_cost_of_an_inventory_is_measured(tmp_path):
+    folder = str(write_release(tmp_path / "release"))
+    flags = ["--phoible", folder, "--language", "quy", "--sources", "4", "--targets", "4"]
+    document, _ = document_of("phone_mapping", *flags)
+    assert (document["benchmark"], document["sources"], document["targets"]) == ("phone_mapping", 4, 4)
+    assert document["ratio"] == pytest.approx(document["mapped_s"] / document["own_s"], rel=0.01)
+    assert document["map_s"] > 0
+    assert document["inventory_s"] > 0
+
+
+def test_validate_prints_one_document():
+    command = [sys.executable, str(BENCHMARKS / "validate.py"), "--utterances", "200"]
+    document = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert (document["schema"], document["benchmark"], document["utterances"]) == (1, "validate", 200)
+    assert document["seconds"] > 0
+    assert document["peak_mib"] >= document["mib_before"] > 0

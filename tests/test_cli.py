@@ -4,12 +4,11 @@ import subprocess
 import sys
 import typing
 from dataclasses import fields, is_dataclass
-from importlib import import_module
 
 import pytest
 import yaml
 
-from speechxl.cli import VERBS, build_parser, main
+from speechxl.cli import VERBS, build_parser, function_of, main
 from speechxl.shapes import SAMPLE_RATE
 
 
@@ -21,10 +20,6 @@ def run(capsys, *arguments):
         code = error.code
     captured = capsys.readouterr()
     return code, captured.out, captured.err
-
-
-def function(verb):
-    return getattr(import_module(f"speechxl.verbs.{verb}"), verb)
 
 
 @pytest.mark.parametrize("verb", ["", *VERBS])
@@ -42,10 +37,26 @@ def test_help_is_quick_and_does_without_torch(verb):
     assert "exit codes" in result.stdout
 
 
-def test_help_takes_under_half_a_second():
+def test_verbs_of_two_words(capsys):
+    code, output, _ = run(capsys, "classify", "--help")
+    assert code == 0
+    assert "classify train" in output
+    assert "finetune" not in output
+    for arguments, message in {
+        ("classify",): "no verb 'classify' (there are classify train, classify predict, classify evaluate",
+        ("classify", "trian"): "no verb 'classify trian' (did you mean 'classify train'?)",
+        ("classify", "--out", "x"): "no verb 'classify' (there are classify train",
+    }.items():
+        code, _, errors = run(capsys, *arguments)
+        assert code == 2
+        assert message in errors
+
+
+@pytest.mark.parametrize("verb", ["finetune", "classify compare"])
+def test_help_takes_under_half_a_second(verb):
     code = (
         "import resource, sys; from speechxl.cli import main\n"
-        "try: main(['finetune', '--help'])\n"
+        f"try: main({[*verb.split(), '--help']})\n"
         "except SystemExit: pass\n"
         "print(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]), file=sys.stderr)"
     )
@@ -55,8 +66,8 @@ def test_help_takes_under_half_a_second():
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_argument_is_documented_and_every_group_documents_its_fields(verb):
-    help_text = build_parser(verb, function(verb)).format_help()
-    for name, hint in typing.get_type_hints(function(verb)).items():
+    help_text = build_parser(verb, function_of(verb)).format_help()
+    for name, hint in typing.get_type_hints(function_of(verb)).items():
         if name != "return" and is_dataclass(hint):
             for field in fields(hint):
                 assert f"--{name}.{field.name}" in help_text
@@ -168,7 +179,7 @@ def test_dashes_do_as_well_as_underscores_and_dry_runs_write_nothing(corpus, cap
 
 
 def test_an_unexpected_error_is_reported_whole_with_exit_code_1(corpus, capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("speechxl.data.checks.check", lambda *args, **options: 1 / 0)
+    monkeypatch.setattr("speechxl.data.checks.corpus.check", lambda *args, **options: 1 / 0)
     code, out, err = run(capsys, "validate", corpus)
     assert code == 1
     assert out == ""

@@ -1,9 +1,8 @@
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from speechxl.cli import VERBS, build_parser
+from speechxl.cli import VERBS, build_parser, function_of
 
 ROOT = Path(__file__).parent.parent
 FILES = sorted([*(ROOT / "configs").rglob("*.yaml"), *(ROOT / "recipes").rglob("*.yaml")])
@@ -11,7 +10,7 @@ FILES = sorted([*(ROOT / "configs").rglob("*.yaml"), *(ROOT / "recipes").rglob("
 
 def verb_of(path):
     """The verb that a file's name begins with."""
-    return next(verb for verb in VERBS if path.stem.startswith(verb))
+    return next(verb for verb in VERBS if path.stem.replace("-", " ").startswith(verb))
 
 
 def test_there_are_files():
@@ -21,7 +20,7 @@ def test_there_are_files():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_is_understood_by_its_verb(path):
     verb = verb_of(path)
-    parser = build_parser(verb, getattr(import_module(f"speechxl.verbs.{verb}"), verb))
+    parser = build_parser(verb, function_of(verb))
     settings = parser.parse_args(
         ["--config", str(path), "--train", "x", "--out", "y", *(["model"] if verb == "adapt" else [])]
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from stat import S_ISDIR
 
 import numpy as np
 import soundfile
@@ -42,13 +43,21 @@ SUFFIXES = PLAIN | media.SUFFIXES
 """File names that are taken for audio when a folder is searched."""
 _TOLERANCE_S, _MEDIA_TOLERANCE_S = 0.1, 0.5
 """Difference between what a header or manifest says and what the file holds that lossy containers make."""
-_STREAMED_BYTES = 2**31 - 4096
-"""Sizes from here on stand in the headers of wav files whose length was not known when they were begun."""
+_STREAMED_BYTES = (range(2**31 - 4096, 2**31 + 1), range(2**32 - 4096, 2**32))
+"""Sizes that stand in the headers of wav files whose length was not known when they were begun."""
 _NOTHING = np.empty(0, np.float32)
 
 
 class AudioError(InputError):
     """A recording that cannot be used."""
+
+
+class NoSamples(AudioError):
+    """A recording without any audio."""
+
+
+class NotFinite(AudioError):
+    """A recording with samples that are not numbers."""
 
 
 class Recording(BytesIO):
@@ -105,6 +114,22 @@ def audio_blocks(
     path: Path | Recording, start: float = 0.0, duration: float | None = None, seconds: float = 30.0
 ) -> Iterator[np.ndarray]:
     """The same as `read_audio`, in blocks of some seconds."""
+    resampler = None
+    for rate, samples in native_blocks(path, start, duration, seconds):
+        mono = samples.mean(axis=1)
+        if rate == SAMPLE_RATE:
+            yield mono
+            continue
+        resampler = resampler or soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float32", "HQ")
+        yield resampler.resample_chunk(mono)
+    if resampler is not None:
+        yield resampler.resample_chunk(_NOTHING, last=True)
+
+
+def native_blocks(
+    path: Path | Recording, start: float = 0.0, duration: float | None = None, seconds: float = 30.0
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Rate, and (T, C) float32 of all channels at that rate, in blocks of some seconds; see `read_audio`."""
     with _open(path) as file:
         rate, total = file.samplerate, file.frames
         tolerance = rate * (_MEDIA_TOLERANCE_S if isinstance(file, MediaFile) else _TOLERANCE_S)
@@ -116,26 +141,23 @@ def audio_blocks(
             end = f"{start + (duration or 0):.2f} s"
             raise AudioError(f"{path}: the stretch from {start:.2f} s to {end} passes the end at {total / rate:.2f} s.")
         expected = min(wanted, total - first)
-        resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float32", "HQ")
         done = 0
         try:
             for samples in _decoded(file, first, expected, int(min(expected, seconds * rate))):
-                mono = samples.mean(axis=1)
-                if not np.isfinite(mono).all():
-                    place = (first + done + int(np.argmin(np.isfinite(mono)))) / rate
-                    raise AudioError(
+                finite = np.isfinite(samples)
+                if not finite.all():
+                    place = (first + done + int(np.argmin(finite.all(axis=1)))) / rate
+                    raise NotFinite(
                         f"{path}: the sample at {place:.3f} s is not a finite number; export the recording again."
                     )
-                done += len(mono)
-                yield mono if resampler is None else resampler.resample_chunk(mono)
+                done += len(samples)
+                yield rate, samples
         except MediaError as error:
             raise AudioError(f"{path}: {error}") from None
         except soundfile.LibsndfileError as error:
             raise AudioError(f"{path}: cannot be decoded, the file is damaged ({_reason(error)}).") from None
         if done < expected - tolerance:
             raise AudioError(f"{path}: {_truncated(total / rate, (first + done) / rate)}")
-        if resampler is not None:
-            yield resampler.resample_chunk(_NOTHING, last=True)
 
 
 def _decoded(file: soundfile.SoundFile | MediaFile, first: int, wanted: int, size: int) -> Iterator[np.ndarray]:
@@ -208,12 +230,16 @@ def standardise(waveform: np.ndarray) -> np.ndarray:
 
 def _open(path: Path | Recording) -> soundfile.SoundFile | MediaFile:
     if isinstance(path, Path):
-        if not path.exists():
-            raise AudioError(f"{path}: there is no such file.")
-        if path.is_dir():
+        try:
+            status = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise AudioError(f"{path}: there is no such file.") from None
+        except (OSError, ValueError) as error:  # too long, a NUL byte, no permission
+            raise AudioError(f"{str(path)[:200]}: cannot be opened ({getattr(error, 'strerror', error)}).") from None
+        if S_ISDIR(status.st_mode):
             raise AudioError(f"{path} is a folder, a recording was expected.")
-        if path.stat().st_size == 0:
-            raise AudioError(f"{path}: the file is empty.")
+        if status.st_size == 0:
+            raise NoSamples(f"{path}: the file is empty.")
     try:
         file = soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:
@@ -224,11 +250,11 @@ def _open(path: Path | Recording) -> soundfile.SoundFile | MediaFile:
             "Convert it, for example with: ffmpeg -i IN -ar 16000 -ac 1 OUT.flac"
         ) from None
     sizes = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
-    if sizes and int(sizes[2]) < int(sizes[1]) < _STREAMED_BYTES:
+    if sizes and int(sizes[2]) < int(sizes[1]) and not any(int(sizes[1]) in streamed for streamed in _STREAMED_BYTES):
         promised, found = (file.frames / file.samplerate * int(size) / max(int(sizes[2]), 1) for size in sizes.groups())
         raise AudioError(f"{path}: {_truncated(promised, found)}")
     if not 0 < file.frames < 2**62:
-        raise AudioError(f"{path}: the recording has no samples.")
+        raise NoSamples(f"{path}: the recording has no samples.")
     return file
 
 
@@ -238,7 +264,7 @@ def _open_media(path: Path) -> MediaFile:
     except MediaError as error:
         raise AudioError(f"{path}: {error}") from None
     if file.frames <= 0:
-        raise AudioError(f"{path}: the recording has no samples.")
+        raise NoSamples(f"{path}: the recording has no samples.")
     return file
 
 

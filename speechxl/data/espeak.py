@@ -19,6 +19,10 @@ _SEPARATOR = "_"
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 
+class Silent(InputError):
+    """A text that a voice says nothing of."""
+
+
 def speak(text: str, voice: str, *, rate: int = 170, pitch: int = 50, expression: int = 50) -> np.ndarray:
     """Speaks a text.
 
@@ -34,6 +38,7 @@ def speak(text: str, voice: str, *, rate: int = 170, pitch: int = 50, expression
 
     Raises:
         InputError: If there is no such voice.
+        Silent: If it says nothing.
     """
     library, native_rate = _chosen(voice)
     for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, expression)):
@@ -51,8 +56,8 @@ def speak(text: str, voice: str, *, rate: int = 170, pitch: int = 50, expression
     library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # of its noise, which else follows the clock
     data = text.encode() + b"\0"
     library.espeak_Synth(data, ctypes.c_size_t(len(data)), 0, _CHARACTERS, 0, _UTF8, None, None)
-    if not pieces:
-        raise InputError(f"espeak-ng made no sound of {text!r} with voice {voice!r}.")
+    if not any(piece.any() for piece in pieces):
+        raise Silent(f"espeak-ng made no sound of {text!r} with voice {voice!r}.")
     samples = np.concatenate(pieces).astype(np.float32) / 2**15
     return soxr.resample(samples, native_rate, SAMPLE_RATE).astype(np.float32)
 

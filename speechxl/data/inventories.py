@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from speechxl.data.espeak import phonemes
+from speechxl.data.languages import named_language
 from speechxl.data.manifest import read_cells
 from speechxl.data.sources import is_manifest
 from speechxl.errors import InputError
@@ -17,7 +18,7 @@ from speechxl.phonology.inventory import (
     read_inventory,
     without_diphthongs,
 )  # fmt: skip
-from speechxl.phonology.phoible import need_phoible
+from speechxl.phonology.phoible import Phoible, need_phoible
 
 VOICE = "espeak:"
 PHOIBLE = "phoible:"
@@ -55,6 +56,19 @@ def find_inventory(
     return without_diphthongs(found) if split_diphthongs else found
 
 
+def language_inventory(
+    language: str,
+    *,
+    source: str = "union",
+    phoible: Path | None = None,
+    marginal: bool = True,
+    split_diphthongs: bool = False,
+) -> Inventory:
+    """The inventory of a language in PHOIBLE, whatever files there are of its name; see `find_inventory`."""
+    found = _of_language(need_phoible(phoible), language, source, marginal)
+    return without_diphthongs(found) if split_diphthongs else found
+
+
 def _find(
     name: str, source: str, phoible: Path | None, marginal: bool, column: str | None, running: bool, least: int
 ) -> Inventory:
@@ -69,7 +83,26 @@ def _find(
         return _read(path / "manifest.tsv", column, running, least)
     if path.suffix or "/" in name:
         raise InputError(f"{name}: there is no such file of phones.")
-    return phoible_inventory(need_phoible(phoible), name, source, marginal=marginal)
+    return _of_language(need_phoible(phoible), name, source, marginal)
+
+
+def _of_language(phoible: Phoible, name: str, source: str, marginal: bool) -> Inventory:
+    return phoible_inventory(phoible, _known(phoible, name), source, marginal=marginal)
+
+
+def _known(phoible: Phoible, name: str) -> str:
+    """The code that a name stands for everywhere else, if PHOIBLE has its language or knows nothing of the name.
+
+    Beside codes PHOIBLE knows Glottocodes, and names that ISO 639-3 lacks or gives to a macrolanguage.
+    """
+    code = named_language(name)
+    if any(doculect.iso == code for doculect in phoible.doculects.values()):
+        return code
+    try:
+        phoible.find(name)
+    except InputError:
+        return code
+    return name
 
 
 def _read(path: Path, column: str | None, running: bool, least: int) -> Inventory:

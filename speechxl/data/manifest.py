@@ -4,16 +4,17 @@ A manifest is UTF-8, tab-separated, with one header line; `NeMo`'s JSON lines ar
 relative to the manifest.
 """
 
-import gzip
 import json
 import logging
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from speechxl.data.plain import json_object, read_plain
 from speechxl.errors import InputError
 from speechxl.files import write_text
 from speechxl.shapes import Utterance
@@ -35,9 +36,20 @@ class Fault:
     place: str
     """``manifest:line``."""
     message: str
+    kind: str = "manifest"
+    """``"duplicate_id"`` where that is what is wrong."""
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}"
+
+    @classmethod
+    def of(cls, path: Path, error: InputError) -> "Fault":
+        """What is wrong with a file, from a message that begins with its name, and perhaps a line."""
+        text = str(error)
+        if not text.startswith(str(path)):
+            return cls(str(path), text)
+        line, message = re.fullmatch(r"(:\d+)?:? ?(.*)", text.removeprefix(str(path)), re.DOTALL).groups()  # type: ignore[union-attr]
+        return cls(f"{path}{line or ''}", message)
 
 
 def read_manifest(path: Path) -> list[Utterance]:
@@ -63,12 +75,13 @@ def scan_manifest(path: Path) -> tuple[list[Utterance], list[Fault]]:
     utterances: list[Utterance] = []
     faults: list[Fault] = []
     seen: dict[str, str] = {}
-    for place, row in rows(path, _read_text(path)):
+    for place, row in rows(path, read_plain(path, "manifest", utf16=False)):
         utterance = row if isinstance(row, Fault) else _utterance(row, path.parent.absolute(), place)
         if isinstance(utterance, Fault):
             faults.append(utterance)
         elif utterance.id in seen:
-            faults.append(Fault(place, f"id {utterance.id!r} stands already at {seen[utterance.id]}; ids are unique."))
+            message = f"id {utterance.id!r} stands already at {seen[utterance.id]}; ids are unique."
+            faults.append(Fault(place, message, "duplicate_id"))
         else:
             seen[utterance.id] = place
             utterances.append(utterance)
@@ -78,7 +91,7 @@ def scan_manifest(path: Path) -> tuple[list[Utterance], list[Fault]]:
 def read_cells(path: Path, column: str) -> Iterator[tuple[str, str]]:
     """Place (``manifest:line``) and content of a column as it stands in the file, before NFC."""
     rows = _read_json_lines if _is_json(path) else _read_table
-    for place, row in rows(path, _read_text(path)):
+    for place, row in rows(path, read_plain(path, "manifest", utf16=False)):
         if not isinstance(row, Fault):
             yield place, row.get(column, "")
 
@@ -109,29 +122,6 @@ def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
 
 def _is_json(path: Path) -> bool:
     return bool({".json", ".jsonl", ".ndjson"} & set(path.suffixes[-2:]))
-
-
-def _read_text(path: Path) -> str:
-    try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such manifest.") from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a folder, a manifest was expected.") from None
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise InputError(f"{path}: cannot be unpacked ({error}).") from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise InputError(
-            f"{path}:{line}: byte {data[error.start]:#04x} is not UTF-8; a manifest is a UTF-8 text file."
-        ) from None
-    if "\0" in text:
-        raise InputError(
-            f"{path}:{text[: text.index(chr(0))].count(chr(10)) + 1}: NUL byte; a manifest is a text file."
-        )
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _read_table(path: Path, text: str) -> Iterator[tuple[str, dict[str, str] | Fault]]:
@@ -171,15 +161,21 @@ def _read_json_lines(path: Path, text: str) -> Iterator[tuple[str, dict[str, str
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            yield place, Fault(place, f"not JSON ({error.msg} at character {error.pos + 1}).")
+            row = json_object(line)
+        except InputError as error:
+            yield place, Fault(place, str(error))
             continue
-        if not isinstance(row, dict) or not ({"audio_filepath", "path"} & row.keys()):
+        if not ({"audio_filepath", "path"} & row.keys()):
             yield place, Fault(place, "not an object with the key 'audio_filepath'.")
+            continue
+        named = {_NEMO.get(str(key), str(key)): value for key, value in row.items() if key != "pred_text"}
+        wrong = [key for key in (*COLUMNS, *OPTIONAL) if isinstance(named.get(key), (list, dict, bool))]
+        if not isinstance(named["path"], str):
+            yield place, Fault(place, f"audio_filepath is {named['path']!r}, a string was expected.")
+        elif wrong:
+            yield place, Fault(place, f"{wrong[0]} is {named[wrong[0]]!r}, a string or number was expected.")
         else:
-            named = ((_NEMO.get(str(key), str(key)), value) for key, value in row.items() if key != "pred_text")
-            yield place, {key: "" if value is None else str(value) for key, value in named}
+            yield place, {key: "" if value is None else str(value) for key, value in named.items()}
 
 
 def _utterance(row: dict[str, str], folder: Path, place: str) -> Utterance | Fault:
@@ -204,12 +200,20 @@ def _utterance(row: dict[str, str], folder: Path, place: str) -> Utterance | Fau
     return Utterance(folder / name, id, start, duration, **known, extra=row, origin=place)
 
 
+def name_fault(path: Path) -> str | None:
+    """Why a manifest cannot hold the name of a file; None if it can."""
+    name = str(path)
+    if {"\t", "\n", "\r"} & set(name):
+        return f"{name!r} has a tab or line break in its name, which a manifest cannot hold; rename the file."
+    if any("\ud800" <= letter <= "\udfff" for letter in name):
+        return f"{name!a} is not UTF-8, which a manifest is written in; rename the file."
+    return None
+
+
 def _row(utterance: Utterance, folder: Path) -> dict[str, str]:
+    if fault := name_fault(utterance.path):
+        raise InputError(fault)
     name = os.path.relpath(utterance.path, folder)
-    if {"\t", "\n"} & set(name):
-        raise InputError(
-            f"{name!r} has a tab or line break in its name, which a manifest cannot hold; rename the file."
-        )
     whole = utterance.id in (name, str(utterance.path))
     row = {
         "path": name,
@@ -222,6 +226,8 @@ def _row(utterance: Utterance, folder: Path) -> dict[str, str]:
         "id": "" if whole else utterance.id,
         "start_s": f"{utterance.start:.4f}" if utterance.start else "",
         "phonemes": utterance.phonemes,
-        **utterance.extra,
     }
+    for key, value in utterance.extra.items():
+        key = " ".join(key.split())
+        row[f"source_{key}" if key in row or key in COLUMNS else key] = value
     return {key: " ".join(value.split()) if key != "path" else value for key, value in row.items()}

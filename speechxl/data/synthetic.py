@@ -51,7 +51,7 @@ def write_corpus(folder: Path, minutes: dict[str, float], dev_minutes: float, se
                     continue
                 heard.add(phrase)
                 variant = str(rng.choice(variants))
-                samples = _say(phrase, f"{entry['voice']}+{variant}", rng)
+                samples = say(phrase, f"{entry['voice']}+{variant}", rng)
                 path = folder / "audio" / entry["language"] / f"{split}-{number:04d}.flac"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 soundfile.write(path, samples, SAMPLE_RATE)
@@ -71,8 +71,17 @@ def write_corpus(folder: Path, minutes: dict[str, float], dev_minutes: float, se
     return folder / "manifest.tsv"
 
 
-def _say(phrase: str, voice: str, rng: np.random.Generator) -> np.ndarray:
-    """A phrase with some variety of rate, pitch, loudness and background."""
+def say(phrase: str, voice: str, rng: np.random.Generator) -> np.ndarray:
+    """A phrase with some variety of rate, pitch, loudness and background.
+
+    Args:
+        phrase: In the language of the voice.
+        voice: Of espeak-ng.
+        rng: Of all that varies.
+
+    Returns:
+        (T,) float64 at 16 kHz.
+    """
     samples = speak(phrase, voice, rate=int(rng.integers(150, 200)), pitch=int(rng.integers(35, 66)))
     samples = samples * rng.uniform(0.3, 0.9) / np.abs(samples).max()
     return samples + rng.normal(scale=rng.uniform(0.0005, 0.003), size=len(samples))

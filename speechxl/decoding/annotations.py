@@ -1,6 +1,5 @@
 """Words or phones in time for programs in which people go on with them: Praat, ELAN, NIST's scoring."""
 
-import os
 import re
 from collections.abc import Iterable
 from datetime import datetime, timezone
@@ -12,13 +11,12 @@ from praatio.data_classes.interval_tier import IntervalTier
 from praatio.data_classes.textgrid import Textgrid
 from pympi import Elan
 
+from speechxl.data.elan import MIME, relative
+from speechxl.data.praat import Grid, read_textgrid, textgrid_text, with_silence
+from speechxl.data.xml import read_xml
 from speechxl.decoding.intervals import Interval
 from speechxl.errors import InputError
 
-_MIME = {
-    ".wav": "audio/x-wav", ".mp3": "audio/mpeg", ".flac": "audio/flac", ".ogg": "audio/ogg", ".opus": "audio/ogg",
-    ".m4a": "audio/mp4", ".mp4": "video/mp4", ".webm": "video/webm", ".mov": "video/quicktime",
-}  # fmt: skip
 _TYPE, _SCORES = "speechxl", "speechxl-confidence"
 """Linguistic types in ELAN, of words or phones and of their scores."""
 _ORDER = ("LICENSE", "HEADER", "TIME_ORDER", "TIER", "LINGUISTIC_TYPE", "LOCALE", "LANGUAGE", "CONSTRAINT")
@@ -39,7 +37,7 @@ def ctm(words: list[Interval], name: str) -> str:
 
 
 def praat(words: list[Interval], tier: str, end: float) -> Textgrid:
-    """Two tiers from the beginning of the recording to the end of the clip, empty between the words.
+    """Two tiers from the beginning of the recording to the end of the clip, empty between the words; three with alternatives.
 
     Args:
         words: Words or phones.
@@ -47,10 +45,50 @@ def praat(words: list[Interval], tier: str, end: float) -> Textgrid:
         end: Of the clip, seconds in the recording.
     """
     grid = Textgrid(0, end)
-    for name, labels in ((tier, [word.text for word in words]), ("scores", [f"{word.score:.4f}" for word in words])):
+    tiers = {tier: [word.text for word in words], "scores": [f"{word.score:.4f}" for word in words]}
+    if any(word.alternatives for word in words):
+        tiers["alternatives"] = [word.alternatives for word in words]
+    for name, labels in tiers.items():
         entries = [(word.start / 1000, word.end / 1000, label) for word, label in zip(words, labels, strict=True)]
         grid.addTier(IntervalTier(name, entries, 0, end))
     return grid
+
+
+def praat_beside(words: list[Interval], tier: str, end: float, beside: Path) -> str:
+    """The same tiers in a copy of the annotations that stand beside the recording, whose tiers stay as they are.
+
+    Args:
+        words: Words or phones.
+        tier: ``"words"`` or ``"phones"``.
+        end: Of the clip, seconds in the recording.
+        beside: TextGrid; tiers of the same names in it make those here get a number.
+
+    Raises:
+        AnnotationError: If it is no TextGrid in text form.
+    """
+    try:
+        grid = read_textgrid(beside)
+    except InputError as error:
+        raise AnnotationError(f"{beside}: beside the recording, {error}") from None
+    start, stop = min(grid.start, 0.0), max(grid.end, end)
+    taken = {each.name for each in grid.all}
+    number = 1
+    while {_counted(name, number) for name in (tier, "scores", "alternatives")} & taken:
+        number += 1
+    own = [
+        with_silence(
+            _counted(each.name, number),
+            [(entry.start, entry.end, entry.label) for entry in each.entries],
+            start,
+            stop,
+        )
+        for each in praat(words, tier, end).tiers
+    ]
+    return textgrid_text(Grid(start, stop, [*grid.all, *own]))
+
+
+def _counted(name: str, number: int) -> str:
+    return name if number == 1 else f"{name}-{number}"
 
 
 def elan(words: list[Interval], tier: str, recording: Path, folder: Path, beside: Path | None) -> str:
@@ -88,7 +126,7 @@ def elan(words: list[Interval], tier: str, recording: Path, folder: Path, beside
         own.tiers[scores][1][own.generate_annotation_id()] = (id, f"{word.score:.4f}", None, None)
     own.properties = [("lastUsedAnnotationId", own.maxaid)]
     own.add_linked_file(
-        f"file://{recording.absolute().as_posix()}", _relative(recording, folder), _MIME.get(recording.suffix.lower(), "unknown")
+        f"file://{recording.absolute().as_posix()}", relative(recording, folder), MIME.get(recording.suffix.lower(), "unknown")
     )  # fmt: skip
     new = Elan.to_adocument(own)
     if document is not None and beside is not None:
@@ -99,12 +137,19 @@ def elan(words: list[Interval], tier: str, recording: Path, folder: Path, beside
 
 def _read(path: Path) -> Element:
     try:
-        parser = ElementTree.XMLParser(target=ElementTree.TreeBuilder(insert_comments=True))
-        document = ElementTree.parse(path, parser).getroot()
-    except ElementTree.ParseError as error:
-        raise AnnotationError(f"{path}: beside the recording, cannot be read as XML ({error}).") from None
+        document = read_xml(path)
+    except InputError as error:
+        line, _, reason = str(error).removeprefix(f"{path}:").partition(": ")
+        raise AnnotationError(f"{path}: beside the recording, {reason or error} (line {line or '?'})") from None
     if document.find("HEADER") is None or document.find("TIME_ORDER") is None:
         raise AnnotationError(f"{path}: beside the recording, is not an annotation document of ELAN.")
+    for slot in document.iter("TIME_SLOT"):
+        value = slot.get("TIME_VALUE", "0")
+        if not re.fullmatch(r"-?\d{1,15}", value):
+            raise AnnotationError(
+                f"{path}: beside the recording, the time of {slot.get('TIME_SLOT_ID', '')[:40]} is {value[:40]!r}, milliseconds "
+                "were expected."
+            )
     return document
 
 
@@ -124,7 +169,7 @@ def _add(document: Element, new: Element, source: Path, target: Path) -> None:
     for attribute in ("RELATIVE_MEDIA_URL", "RELATIVE_LINK_URL"):
         for element in document.iter():
             if (path := source / element.get(attribute, "")).is_file():
-                element.set(attribute, _relative(path, target))
+                element.set(attribute, relative(path, target))
 
 
 def _merged(standing: list[Element], new: list[Element]) -> list[Element]:
@@ -143,14 +188,10 @@ def _milliseconds(slot: Element) -> int:
 
 
 def _highest(elements: Iterable[Element], attribute: str) -> int:
-    """The greatest number in any of their names, at least 1."""
-    return max((int(re.sub(r"\D", "", element.get(attribute, "")) or 1) for element in elements), default=1)
+    """The greatest number in any of their names, at least 1; numbers too long to be met by counting are passed over."""
+    digits = (re.sub(r"\D", "", element.get(attribute, "")) for element in elements)
+    return max((int(each or 1) for each in digits if len(each) < 16), default=1)
 
 
 def _numbered(name: str, number: int) -> str:
     return f"speechxl-{name}" + (f"-{number}" if number > 1 else "")
-
-
-def _relative(path: Path, folder: Path) -> str:
-    relative = Path(os.path.relpath(path, folder)).as_posix()
-    return relative if relative.startswith("../") else f"./{relative}"

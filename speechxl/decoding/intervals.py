@@ -15,6 +15,8 @@ class Interval:
     """Milliseconds, after ``start``."""
     score: float
     """0 to 1."""
+    alternatives: str = ""
+    """Other phones and their scores, as a label."""
 
 
 def intervals(result: dict[str, Any], start: float, seconds: float) -> list[Interval]:
@@ -36,7 +38,8 @@ def intervals(result: dict[str, Any], start: float, seconds: float) -> list[Inte
     for place, begin in zip(reversed(places), reversed(begins), strict=True):
         begin = min(begin, latest - 1)
         end = min(max(round(1000 * place["end"]), begin + 1), latest)
-        found.append(Interval(place["word" if "word" in place else "phone"], begin, end, place["score"]))
+        others = ", ".join(f"{other['phone']} {other['score']:.4f}" for other in place.get("alternatives", ()))
+        found.append(Interval(place["word" if "word" in place else "phone"], begin, end, place["score"], others))
         latest = begin
     return found[::-1]
 

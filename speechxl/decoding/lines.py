@@ -44,6 +44,13 @@ class Lines:
     def __contains__(self, name: str) -> bool:
         return name in self._places
 
+    def read(self, name: str) -> dict[str, Any]:
+        """The line of a recording."""
+        path, offset = self._places[name]
+        with path.open("rb") as file:
+            file.seek(offset)
+            return dict(json.loads(file.readline()))
+
     def forget(self, names: Collection[str] | None) -> None:
         """Removes the lines of some recordings; None for all."""
         if not self._places and not self.part.exists():

@@ -1,15 +1,15 @@
 """Transcripts as files and documents."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from speechxl.decoding import annotations, subtitles
-from speechxl.decoding.intervals import grouped, intervals
+from speechxl.decoding.intervals import Interval, grouped, intervals
 from speechxl.errors import InputError
 from speechxl.files import replace_file, write_text
-from speechxl.shapes import Hypothesis, Utterance
+from speechxl.shapes import Hypothesis, Phone, Utterance, Word
 
 FORMATS = ("txt", "json", "jsonl", "srt", "vtt", "tsv", "ctm", "TextGrid", "eaf")
 """What can be written; jsonl is one file for all recordings."""
@@ -28,7 +28,14 @@ def read_formats(names: str) -> list[str]:
     return list(dict.fromkeys(formats))
 
 
-def document(name: str, utterance: Utterance, seconds: float, hypothesis: Hypothesis, units: str) -> dict[str, Any]:
+def document(
+    name: str,
+    utterance: Utterance,
+    seconds: float,
+    hypothesis: Hypothesis,
+    units: str,
+    attributes: Mapping[str, Sequence[str] | None] | None = None,
+) -> dict[str, Any]:
     """One entry of the ``--json`` document; times are in the recording, not in the stretch.
 
     Args:
@@ -37,6 +44,7 @@ def document(name: str, utterance: Utterance, seconds: float, hypothesis: Hypoth
         seconds: Its length.
         hypothesis: What was recognised.
         units: ``"char"`` or ``"phoneme"``.
+        attributes: Of each phone, in words; None where they are not wanted.
     """
     places = [
         {
@@ -44,6 +52,7 @@ def document(name: str, utterance: Utterance, seconds: float, hypothesis: Hypoth
             "start": round(utterance.start + word.start, 3),
             "end": round(utterance.start + min(word.end, seconds), 3),
             "score": round(word.score, 4),
+            **_details(word, attributes),
         }
         for word in hypothesis.words
     ]
@@ -56,6 +65,17 @@ def document(name: str, utterance: Utterance, seconds: float, hypothesis: Hypoth
         "phones": places if units == "phoneme" else [],
         "warnings": [] if hypothesis.text else ["nothing was recognised"],
     }
+
+
+def _details(word: Word, attributes: Mapping[str, Sequence[str] | None] | None) -> dict[str, Any]:
+    """What is known of a phone beside its place."""
+    details: dict[str, Any] = {}
+    if isinstance(word, Phone):
+        details["alternatives"] = [{"phone": phone, "score": round(score, 4)} for phone, score in word.alternatives]
+    if attributes is not None:
+        own = attributes.get(word.text)
+        details["attributes"] = None if own is None else list(own)
+    return details
 
 
 def suffixed(file: Path, suffix: str) -> Path:
@@ -107,14 +127,28 @@ def write(
     if "ctm" in formats:
         write_text(suffixed(file, "ctm"), annotations.ctm(words, name))
     if "TextGrid" in formats:
-        grid = annotations.praat(words, tier, utterance.start + seconds)
-        replace_file(
-            suffixed(file, "TextGrid"),
-            lambda part: grid.save(str(part), "long_textgrid", includeBlankSpaces=True, reportingMode="error"),
-        )
+        _write_praat(suffixed(file, "TextGrid"), words, tier, utterance.path, utterance.start + seconds)
     if "eaf" in formats:
         target = suffixed(file, "eaf")
-        beside: Path | None = utterance.path.with_suffix(".eaf")
-        if beside is not None and (not beside.is_file() or (target.exists() and beside.samefile(target))):
-            beside = None
+        beside = _beside(utterance.path, (".eaf",), target)
         write_text(target, annotations.elan(words, tier, utterance.path, file.parent, beside))
+
+
+def _write_praat(target: Path, words: list[Interval], tier: str, recording: Path, end: float) -> None:
+    beside = _beside(recording, (".TextGrid", ".textgrid"), target)
+    if beside is not None:
+        write_text(target, annotations.praat_beside(words, tier, end, beside))
+        return
+    grid = annotations.praat(words, tier, end)
+    replace_file(
+        target, lambda part: grid.save(str(part), "long_textgrid", includeBlankSpaces=True, reportingMode="error")
+    )
+
+
+def _beside(recording: Path, suffixes: Sequence[str], target: Path) -> Path | None:
+    """Annotations that stand beside a recording, unless they are what is written."""
+    for suffix in suffixes:
+        beside = recording.with_suffix(suffix)
+        if beside.is_file() and not (target.exists() and beside.samefile(target)):
+            return beside
+    return None

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
 
+import numpy as np
 from torch import Tensor
 
+from speechxl.decoding.alternatives import alternatives
 from speechxl.models.frames import FrameGeometry
-from speechxl.shapes import Hypothesis, Word
+from speechxl.shapes import Hypothesis, Phone, Word
 from speechxl.text import Vocabulary
 
 PAUSE_S = 0.25
@@ -19,26 +20,44 @@ def hypothesis(path: Tensor, vocabulary: Vocabulary, geometry: FrameGeometry) ->
     """Words of a character model, or phones, with times and scores.
 
     Args:
-        path: (F, 2) number of each frame's symbol and its log probability.
+        path: (F, 2) number of each frame's symbol and its log probability; or more, of `Alternatives`.
         vocabulary: Symbols.
         geometry: For the times.
     """
-    ids, scores = path[:, 0].int().tolist(), path[:, 1].tolist()
-    runs = [
-        (symbol, [frame for frame, _ in group]) for symbol, group in groupby(enumerate(ids), key=lambda item: item[1])
+    symbols, starts, ends, scores = _written_runs(path, vocabulary)
+    characters = vocabulary.delimiter is not None
+    bounds = np.arange(len(symbols) + 1)
+    if characters:
+        between = np.flatnonzero(np.array([symbol == vocabulary.delimiter for symbol in vocabulary.symbols])[symbols])
+        bounds = np.concatenate(([-1], between, [len(symbols)]))
+    words = [
+        Word(
+            vocabulary.decode(symbols[first:last].tolist()),
+            geometry.seconds(int(starts[first])),
+            geometry.seconds(int(ends[last - 1])),
+            math.exp(sum(scores[first:last].tolist()) / (last - first)),
+        )
+        for first, last in zip((bounds[:-1] + characters).tolist(), bounds[1:].tolist(), strict=True)
+        if first < last
     ]
-    written = [(symbol, frames) for symbol, frames in runs if vocabulary.is_written(symbol)]
-    groups: list[list[tuple[int, list[int]]]] = [[]]
-    for symbol, frames in written:
-        if vocabulary.symbols[symbol] == vocabulary.delimiter:
-            groups.append([])
-        elif vocabulary.delimiter is None:
-            groups.append([(symbol, frames)])
-        else:
-            groups[-1].append((symbol, frames))
-    words = [_word(group, scores, vocabulary, geometry) for group in groups if group]
-    text = vocabulary.decode(symbol for symbol, _ in written)
-    return Hypothesis(text, _adjoining(words) if vocabulary.delimiter is None else words)
+    if path.shape[1] > 2 and not characters:
+        kept = path[:, 2:].numpy()
+        places = zip(words, symbols.tolist(), starts.tolist(), ends.tolist(), strict=True)
+        words = [
+            Phone(**vars(word), alternatives=alternatives(kept[a:b], own, vocabulary)) for word, own, a, b in places
+        ]
+    text = vocabulary.decode(symbols.tolist())
+    return Hypothesis(text, words if characters else _adjoining(words))
+
+
+def _written_runs(path: Tensor, vocabulary: Vocabulary) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Frames in a row with the same symbol, but for blanks: symbol, first frame, first after it, highest log probability."""
+    symbols, scores = path[:, 0].int().numpy(), path[:, 1].detach().numpy()
+    starts = np.flatnonzero(np.diff(symbols, prepend=-1))
+    ends = np.append(starts[1:], len(symbols))[: len(starts)]
+    best = np.maximum.reduceat(scores, starts) if len(starts) else scores
+    written = np.array([vocabulary.is_written(number) for number in range(len(vocabulary))])[symbols[starts]]
+    return symbols[starts][written], starts[written], ends[written], best[written]
 
 
 def _adjoining(phones: Sequence[Word]) -> list[Word]:
@@ -50,12 +69,3 @@ def _adjoining(phones: Sequence[Word]) -> list[Word]:
             adjoining[-1], phone = replace(adjoining[-1], end=middle), replace(phone, start=middle)
         adjoining.append(phone)
     return adjoining
-
-
-def _word(
-    group: list[tuple[int, list[int]]], scores: Sequence[float], vocabulary: Vocabulary, geometry: FrameGeometry
-) -> Word:
-    frames = [frame for _, symbol_frames in group for frame in symbol_frames]
-    score = sum(max(scores[frame] for frame in symbol_frames) for _, symbol_frames in group) / len(group)
-    text = vocabulary.decode(symbol for symbol, _ in group)
-    return Word(text, geometry.seconds(frames[0]), geometry.seconds(frames[-1] + 1), math.exp(score))

@@ -8,11 +8,16 @@ import torch
 from torch import Tensor
 
 from speechxl.data.audio import standardise
+from speechxl.decoding.alternatives import Alternatives
 from speechxl.decoding.greedy import Greedy
+from speechxl.decoding.mapped import Mapped
 from speechxl.decoding.path import hypothesis
 from speechxl.decoding.windows import Tape, Window, statistics, windows
+from speechxl.models.device import cast_linear
+from speechxl.models.extensions import articulation_of
 from speechxl.models.extractor import Moments
 from speechxl.models.frames import FrameGeometry
+from speechxl.phonology.mapping import PhoneMap
 from speechxl.shapes import SAMPLE_RATE, Hypothesis
 from speechxl.text import Vocabulary
 
@@ -24,7 +29,7 @@ class Decoder(Protocol):
         """What has to be kept of logits (..., F, V): (..., F, K)."""
 
     def search(self, stretches: Iterable[Tensor]) -> Tensor:
-        """Path (F, 2) of symbols and log probabilities through stretches of (F, K)."""
+        """Path (F, 2) of symbols and log probabilities through stretches of (F, K); more columns are of `Alternatives`."""
 
 
 class Recogniser:
@@ -34,7 +39,10 @@ class Recogniser:
         model: `Wav2Vec2ForCTC` with this package's encoder.
         vocabulary: Of its outputs.
         decoder: How the text is found; by default the likeliest symbol of each frame.
+        spoken: Turns logits of phones (B, F, V) into those of the phonemes of a language; by default they stay as they are.
         outputs: Numbers of the model's outputs that stand for the vocabulary, in its order; by default all.
+        mapping: Of the vocabulary to the phones of an inventory, which are then what is recognised.
+        alternatives: Other phones that are given with each, where the symbols are phones.
         normalise: Whether it expects zero mean and unit variance; taken over the whole recording.
         device: Where to compute.
         precision: ``"32"`` or ``"bf16"``.
@@ -50,7 +58,10 @@ class Recogniser:
         vocabulary: Vocabulary,
         decoder: Decoder | None = None,
         *,
+        spoken: Callable[[Tensor], Tensor] | None = None,
         outputs: Sequence[int] | None = None,
+        mapping: PhoneMap | None = None,
+        alternatives: int = 0,
         normalise: bool,
         device: str = "cpu",
         precision: str = "32",
@@ -60,14 +71,17 @@ class Recogniser:
         find_speech: Callable[[Iterable[np.ndarray]], list[tuple[int, int]]] | None = None,
     ) -> None:
         self.model = model.to(device).eval()
-        if precision == "bf16":  # once, in the place of each time that autocast meets them
-            for part in model.wav2vec2.encoder.layers.modules():
-                if isinstance(part, torch.nn.Linear):
-                    part.to(torch.bfloat16)
-        self.vocabulary, self.normalise, self.device, self.precision = vocabulary, normalise, device, precision
+        if precision == "bf16":
+            cast_linear(model.wav2vec2.encoder.layers)
+        self.vocabulary = vocabulary if mapping is None else mapping.vocabulary
+        self.normalise, self.device, self.precision = normalise, device, precision
+        self.spoken = spoken
         self.outputs = None if outputs is None else torch.tensor(outputs, device=device)
+        self.mapped = None if mapping is None else Mapped(mapping, articulation_of(model), device)
         self.geometry: FrameGeometry = model.wav2vec2.geometry
         self.decoder = decoder or Greedy()
+        if alternatives:
+            self.decoder = Alternatives(self.decoder, self.vocabulary, alternatives)
         self.find_speech = find_speech
         self.batch_samples = int(batch_seconds * SAMPLE_RATE)
         self.core = max(1, int(window_seconds * SAMPLE_RATE) // self.geometry.stride)
@@ -78,7 +92,7 @@ class Recogniser:
         return [self._hypothesis([kept]) for kept in self._run(waveforms, self.decoder.reduce)]
 
     def logits(self, waveforms: Sequence[np.ndarray]) -> list[Tensor]:
-        """Scores of the symbols (F, V), float32 on the CPU, of each recording."""
+        """Scores of the symbols (F, V), float32 on the CPU, of each recording; log posteriors where there is a mapping."""
         return self._run(waveforms, lambda logits: logits)
 
     def stream(self, read: Callable[[], Iterable[np.ndarray]]) -> Hypothesis:
@@ -167,9 +181,14 @@ class Recogniser:
         frames = lengths.to(self.device) if bool(lengths.min() < lengths.max()) else None
         with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16"):
             features = self.model.wav2vec2(waveform.to(self.device), frames, moments=stacked).features
-        logits = self.model.lm_head(features.float())
+        features = features.float()
+        logits = self.model.lm_head(features)
+        if self.spoken is not None:
+            logits = self.spoken(logits)
         if self.outputs is not None:
             logits = logits[..., self.outputs]
+        if self.mapped is not None:
+            logits = self.mapped(logits, features)
         return reduce(logits).cpu()
 
     def _batches(self, pieces: list[tuple[int, Window]], *, sort: bool = True) -> list[list[tuple[int, Window]]]:

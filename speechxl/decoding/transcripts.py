@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,11 @@ RECORD = "transcribe.json"
 """Who made the transcripts of a folder, in which formats, of which recordings."""
 
 
+def report_name(language: str) -> str:
+    """File that says what became of the model's phones, in recordings of a language; empty for all recordings."""
+    return f"phones-{language}.json" if language else "phones.json"
+
+
 @dataclass(frozen=True)
 class Entry:
     """A recording, or a stretch of one, and where its transcript goes."""
@@ -37,7 +42,12 @@ class Entry:
 
 
 def assign(
-    utterances: Sequence[Utterance], root: Path, known: dict[str, dict[str, str]], *, overwrite: bool = False
+    utterances: Sequence[Utterance],
+    root: Path,
+    known: dict[str, dict[str, str]],
+    *,
+    overwrite: bool = False,
+    reports: Sequence[str] = (),
 ) -> list[Entry]:
     """Gives each recording its files, in a tree like that of the recordings.
 
@@ -46,6 +56,7 @@ def assign(
         root: Folder that holds all of them.
         known: ``recordings`` of the folder's record.
         overwrite: Whether files may change hands.
+        reports: Names of other files that the run writes into the folder.
 
     Raises:
         InputError: If two recordings would share a file, or a file is that of another recording.
@@ -55,7 +66,7 @@ def assign(
     choices = [_choices(utterance, path) for utterance, path in zip(utterances, inner, strict=True)]
     owners = {file: entry["path"] for file, entry in known.items()}
     owned = {(path, Path(file).name): file for file, path in owners.items()}
-    taken = {_same(Path(RECORD).stem): RECORD}
+    taken = {_same(Path(name).stem): name for name in (RECORD, *reports)}
     files: dict[int, str] = {}
     for number, path in enumerate(paths):  # those that have files keep them, whatever stands before or above them now
         own = [owned[path, name] for name in map(os.path.basename, choices[number]) if (path, name) in owned]
@@ -151,6 +162,7 @@ class Transcripts:
         formats: In which forms.
         shard: ``-3-of-64`` for the third of 64 runs that share the folder; empty otherwise.
         overwrite: Whether what stands there is done again.
+        reports: Documents that are written beside the transcripts, by the names of their files.
 
     Raises:
         InputError: If files stand there that `transcribe` has not made.
@@ -166,8 +178,9 @@ class Transcripts:
         *,
         shard: str = "",
         overwrite: bool = False,
+        reports: Mapping[str, Any] | None = None,
     ) -> None:
-        self.out, self.record, self.overwrite = out, record, overwrite
+        self.out, self.record, self.overwrite, self.reports = out, record, overwrite, reports or {}
         self.entries, self.mine = entries, mine
         self.formats = [format for format in formats if format != "jsonl"]
         self.lines = Lines(out / f"transcripts{shard}.jsonl") if "jsonl" in formats else None
@@ -203,7 +216,8 @@ class Transcripts:
         ]
         if self.lines is not None and self.lines.path in self.standing and "jsonl" not in made:
             found.append(self.lines.path)
-        return found
+        reports = self.reports.keys() - set(self.record.get("reports", []))
+        return found + [self.out / name for name in sorted(reports) if self.out / name in self.standing]
 
     def _keep_originals(self) -> None:
         """Annotations that stand beside a recording are never written over, whatever was asked for."""
@@ -241,7 +255,15 @@ class Transcripts:
             self.standing = set()
             if self.lines is not None:
                 self.lines.forget({entry.name for entry in self.mine} if same else None)
-        self._write_record({"schema": 1, "model": self.record["model"] if self.record and same else model, **now})
+        earlier = set(self.record.get("reports", []))
+        for name in set() if same else earlier - self.reports.keys():
+            (self.out / name).unlink(missing_ok=True)
+        for name, report in self.reports.items():
+            write_text(self.out / name, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+        made_by = {"schema": 1, "model": self.record["model"] if self.record and same else model, **now}
+        if reports := sorted({*self.reports, *(earlier if same else ())}):
+            made_by["reports"] = reports
+        self._write_record(made_by)
         self.failures.unlink(missing_ok=True)
         left = [entry for entry in self.mine if not self._is_done(entry)]
         if done := len(self.mine) - len(left):

@@ -11,6 +11,9 @@ from markupsafe import Markup
 
 from speechxl.files import write_text
 
+GENERATOR = '<meta name="generator" content="speechxl">'
+"""Stands in every page."""
+
 
 @dataclass(frozen=True)
 class Section:
@@ -23,6 +26,8 @@ class Section:
     figures: Sequence[str] = field(default_factory=list)
     """SVG, taken as it is."""
     note: str = ""
+    points: Sequence[str] = ()
+    """Sentences, one below the other."""
 
 
 def write_page(path: Path, title: str, summary: str, sections: Sequence[Section]) -> None:
@@ -36,6 +41,20 @@ def write_page(path: Path, title: str, summary: str, sections: Sequence[Section]
 
 def player(audio: Path) -> Markup:
     """An audio file inside the page."""
-    data = base64.b64encode(audio.read_bytes()).decode()
-    kind = audio.suffix.lstrip(".")
-    return Markup(f'<audio controls preload="none" src="data:audio/{kind};base64,{data}"></audio>')
+    return embedded(base64.b64encode(audio.read_bytes()).decode(), audio.suffix.lstrip("."))
+
+
+def embedded(data: str, kind: str) -> Markup:
+    """Audio inside the page.
+
+    Args:
+        data: Base64.
+        kind: Such as ``wav``, ``mpeg``.
+    """
+    return Markup('<audio controls preload="none" src="data:audio/{};base64,{}"></audio>').format(kind, data)
+
+
+def is_page(path: Path) -> bool:
+    """Whether a file was written by `write_page`."""
+    with path.open("rb") as file:
+        return GENERATOR.encode() in file.read(1024)

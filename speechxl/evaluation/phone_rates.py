@@ -1,6 +1,6 @@
 """Error rates of phone recognisers: of phones, of their letters, of their features, of attributes, and of inventories."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +16,8 @@ from speechxl.phonology.report import in_words
 
 MEASURES = ("per", "per_folded", "pfer", "pfer_panphon", "attribute_error")
 """Rates that have an interval."""
+_FOUND = ("inventory_found", "inventory_given")
+"""Sets of phones that are compared."""
 _TOP = 20
 
 
@@ -88,8 +90,9 @@ def phone_rates(
     Returns:
         Documents with the rates of `MEASURES` as fractions (None where they do not apply), edits, ``intervals`` (95 %, bootstrap
         over utterances), ``attributes``, ``substitutions``, ``inventory_found`` (phones of the hypotheses against those of the
-        references) and ``inventory`` (what was looked for, and reference phones that are not in it). That of all utterances has
-        ``macro``, the mean over languages, with intervals over their utterances.
+        references), ``inventory`` (what was looked for, and reference phones that are not in it) and ``inventory_given`` (phones
+        of the hypotheses against what was looked for). That of all utterances has ``macro``, the mean over languages, with
+        intervals over their utterances.
     """
     names = sorted(set(languages))
     codes = np.array([names.index(language) for language in languages], int)
@@ -100,10 +103,13 @@ def phone_rates(
         parts[name], drawn[name] = _measured(errors, rows)
         used = inventories.get(name)
         parts[name]["inventory"] = None if used is None else _coverage(errors.texts, rows, used)
+        heard = _phones(errors.texts, errors.texts.hypotheses, rows)
+        parts[name]["inventory_given"] = None if used is None else compare(heard, set(used.symbols), used.source)
     whole, _ = _measured(errors, np.arange(len(languages)))
-    whole["inventory_found"] = _found_in_all([part["inventory_found"] for part in parts.values()])
+    for kind in _FOUND:
+        whole[kind] = _found_in_all([part[kind] for part in parts.values()])
     whole["inventory"] = _covered_in_all([part["inventory"] for part in parts.values()])
-    whole["macro"] = _macro(parts, drawn)
+    whole["macro"] = _macro(parts, drawn, whole["inventory"])
     return whole, parts
 
 
@@ -131,7 +137,11 @@ def _measured(errors: PhoneErrors, rows: np.ndarray) -> tuple[dict[str, Any], di
         "intervals": {name: interval_of(values) for name, values in drawn.items()},
         "attributes": attributes,
         "confusions": _confusions(errors, rows),
-        "inventory_found": _found(errors.texts, rows),
+        "inventory_found": compare(
+            _phones(errors.texts, errors.texts.hypotheses, rows),
+            _phones(errors.texts, errors.texts.references, rows),
+            "references",
+        ),
         "not_ipa": _not_ipa(errors.texts, rows),
     }
     return document, drawn
@@ -193,13 +203,9 @@ def _confusions(errors: PhoneErrors, rows: np.ndarray) -> list[dict[str, Any]]:
     return found
 
 
-def _found(texts: PhoneTexts, rows: np.ndarray) -> dict[str, Any]:
-    """Phones of the hypotheses against those of the references, without tones."""
-    heard, said = (
-        {toneless(texts.symbols[number]) for number in np.flatnonzero(texts.counts(sequences, rows))} - {""}
-        for sequences in (texts.hypotheses, texts.references)
-    )
-    return compare(heard, said, "references")
+def _phones(texts: PhoneTexts, sequences: Sequence[np.ndarray], rows: np.ndarray) -> set[str]:
+    """Phones of some hypotheses or references, without tones."""
+    return {toneless(texts.symbols[number]) for number in np.flatnonzero(texts.counts(sequences, rows))} - {""}
 
 
 def compare(found: set[str], known: set[str], source: str) -> dict[str, Any]:
@@ -230,10 +236,13 @@ def _scores(both: int, found: int, known: int) -> dict[str, Any]:
     }
 
 
-def _found_in_all(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _found_in_all(parts: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
     """Of all languages, each of whose phones counts by itself."""
-    sums = [sum(part[name] for part in parts) for name in ("both", "found", "size")]
-    return {"source": "references", **_scores(*sums)}
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    sums = [sum(part[name] for part in known) for name in ("both", "found", "size")]
+    return {"source": ", ".join(sorted({part["source"] for part in known})), **_scores(*sums)}
 
 
 def _coverage(texts: PhoneTexts, rows: np.ndarray, inventory: Inventory) -> dict[str, Any]:
@@ -284,24 +293,27 @@ def _not_ipa(texts: PhoneTexts, rows: np.ndarray) -> dict[Literal["references", 
 
 
 def _macro(
-    parts: Mapping[str, Mapping[str, Any]], drawn: Mapping[str, Mapping[str, np.ndarray | None]]
+    parts: Mapping[str, Mapping[str, Any]],
+    drawn: Mapping[str, Mapping[str, np.ndarray | None]],
+    inventory: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Means over the languages that have a measure."""
-    means: dict[str, float | None] = {}
     intervals = {}
     for name in MEASURES:
-        rates = [part[name] for part in parts.values() if part[name] is not None]
-        means[name] = float(np.mean(rates)) if rates else None
         # turned, so that draws of languages with as many utterances have nothing to do with each other
         draws = [np.roll(x, turn) for turn, own in enumerate(drawn.values()) if (x := own[name]) is not None]
         intervals[name] = interval_of(np.mean(draws, axis=0)) if draws else None
-    scores = {
-        name: [part["inventory_found"][name] for part in parts.values() if part["inventory_found"][name] is not None]
-        for name in ("precision", "recall", "f1")
-    }
-    return {
-        "languages": len(parts),
-        **means,
-        "intervals": intervals,
-        "inventory_found": {name: float(np.mean(values)) if values else None for name, values in scores.items()},
-    }
+    means: dict[str, Any] = {name: _mean(part[name] for part in parts.values()) for name in MEASURES}
+    for kind in _FOUND:
+        known = [part[kind] for part in parts.values() if part[kind] is not None]
+        means[kind] = {name: _mean(part[name] for part in known) for name in ("precision", "recall", "f1")}
+    if inventory is not None:
+        covered = [part["inventory"]["coverage"] for part in parts.values() if part["inventory"] is not None]
+        means["inventory"] = {"source": inventory["source"], "coverage": _mean(covered)}
+    return {"languages": len(parts), **means, "intervals": intervals}
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Of those that are known."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

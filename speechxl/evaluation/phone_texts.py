@@ -73,12 +73,34 @@ def read_texts(references: Sequence[str], hypotheses: Sequence[str], symbols: Se
     )  # fmt: skip
 
 
+def in_one_spelling(
+    references: Sequence[str], hypotheses: Sequence[str], symbols: Sequence[str] = ()
+) -> tuple[list[str], list[str]]:
+    """The same texts with each phone in its one spelling; arguments are those of `read_texts`."""
+    texts = read_texts(references, hypotheses, symbols)
+    first, second = (
+        [" ".join(texts.symbols[number] for number in sequence) for sequence in sequences]
+        for sequences in (texts.references, texts.hypotheses)
+    )
+    return first, second
+
+
 def model_inventory(symbols: Iterable[str]) -> Inventory | None:
     """All phones that a model can write; None if it writes none."""
     named = list(symbols)
     own = _own_spelling(named)
     phones = {toneless(phone) for symbol in named if (phone := _phone(own.get(symbol, symbol)))}
     return Inventory(tuple(sorted(phones - {""})), MODEL) if phones - {""} else None
+
+
+def oracle_inventory(references: Iterable[str], language: str = "") -> Inventory:
+    """The phones that stand in references, without what is not IPA.
+
+    Raises:
+        InputError: If there are none.
+    """
+    tokens = {token for text in references for token in normalise(text).split()}
+    return Inventory(tuple(phone for token in tokens if (phone := _phone(token))), "oracle", language)
 
 
 def _own_spelling(symbols: Sequence[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -70,14 +70,24 @@ def fingerprint(network: Any) -> str:
     return digest.hexdigest()[:16]
 
 
-def add_lora(network: nn.Module, *, rank: int, scale: int, targets: Sequence[str]) -> None:
+def add_lora(
+    network: nn.Module,
+    *,
+    rank: int,
+    scale: int,
+    targets: Sequence[str],
+    layers: nn.ModuleList | None = None,
+    heads: Sequence[str] = (_HEAD,),
+) -> None:
     """Adds LoRA to linear layers of each transformer layer, and freezes all but that and the output layer.
 
     Args:
-        network: `Wav2Vec2ForCTC`; it gives the same as before until it is trained.
+        network: `Wav2Vec2ForCTC`, or a model for classification; it gives the same as before until it is trained.
         rank: Columns of B.
         scale: Usually called alpha.
         targets: Names of the linear layers, such as ``q_proj``.
+        layers: Transformer layers; by default those of wav2vec 2.0.
+        heads: What the names of parameters begin with that are trained as well.
 
     Raises:
         InputError: If `peft` is not installed, or there is no such layer.
@@ -86,12 +96,12 @@ def add_lora(network: nn.Module, *, rank: int, scale: int, targets: Sequence[str
         raise InputError("--adapter.kind lora needs peft: pip install 'speechxl[lora]'.")
     from peft import LoraConfig, inject_adapter_in_model
 
-    layers: Any = network.get_submodule("wav2vec2.encoder.layers")
+    layers = layers or cast(nn.ModuleList, network.get_submodule("wav2vec2.encoder.layers"))
     linear = {name.rpartition(".")[2] for name, module in layers.named_modules() if isinstance(module, nn.Linear)}
     if wrong := sorted(set(targets) - linear):
         raise InputError(f"--adapter.targets: there is no {', '.join(wrong)}; there are {', '.join(sorted(linear))}.")
     inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=scale, target_modules=list(targets)), network)
-    _train_only(network, "lora_")
+    _train_only(network, "lora_", heads)
 
 
 def add_bottlenecks(network: Any, *, begin: bool = True) -> None:
@@ -118,9 +128,21 @@ def add_bottlenecks(network: Any, *, begin: bool = True) -> None:
     _train_only(network, BOTTLENECK)
 
 
-def _train_only(network: nn.Module, part: str) -> None:
+def _train_only(network: nn.Module, part: str, heads: Sequence[str] = (_HEAD,)) -> None:
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_(part in name or name.startswith(_HEAD))
+        parameter.requires_grad_(part in name or name.startswith(tuple(heads)))
+
+
+def merged_state(network: nn.Module) -> dict[str, Tensor]:
+    """Weights with what LoRA has learnt added to them, by the names that they had before LoRA was."""
+    state = {}
+    for name, value in network.state_dict().items():
+        if "lora_" not in name:
+            state[name.replace(".base_layer.", ".")] = value.detach()
+    for name, module in network.named_modules():
+        if hasattr(module, "lora_A"):
+            state[f"{name}.weight"] = state[f"{name}.weight"] + module.get_delta_weight("default").detach()
+    return state
 
 
 def save_added(folder: Path, network: Any, added: Added) -> None:

@@ -1,6 +1,6 @@
 """wav2vec 2.0 / XLS-R encoder: the modules and parameter names of `transformers`, another way of computing them."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from transformers import AttentionInterface, Wav2Vec2Model
 
 from speechxl.errors import InputError
 from speechxl.models.attention import attention
+from speechxl.models.conditioning import Feedback
 from speechxl.models.dropout import replace_dropout
 from speechxl.models.extractor import FeatureExtractor, Moments
 from speechxl.models.frames import FrameGeometry
@@ -45,6 +46,8 @@ class Encoder(nn.Module):
         self.norm_first = bool(config.do_stable_layer_norm)
         self.checkpoint_activations = False
         """Whether the backward pass computes each layer again instead of keeping what is inside (Chen et al. 2016)."""
+        self.feedback: Feedback | None = None
+        """Between layers; see `add_conditioning`."""
         replace_dropout(self)
         for layer in self.encoder.layers:
             layer.attention.config._attn_implementation = "speechxl"
@@ -58,6 +61,7 @@ class Encoder(nn.Module):
         channel_mask: Tensor | None = None,
         skip: Collection[int] = (),
         moments: Moments | None = None,
+        visit: Callable[[Tensor], None] | None = None,
     ) -> Encoded:
         """Encodes a batch.
 
@@ -68,9 +72,11 @@ class Encoder(nn.Module):
             channel_mask: (B, D) True where a channel is zeroed.
             skip: Layers to leave out (layer drop).
             moments: Of the recordings that the utterances were cut from; by default their own.
+            visit: Called with what goes into the first layer and what comes out of each, (B, F, D), in their order; what
+                `transformers` calls hidden states. A layer that is left out gives what goes into it.
         """
         conv = self.feature_extractor(waveform, lengths, moments)
-        return self.contextualise(conv, lengths, mask=mask, channel_mask=channel_mask, skip=skip)
+        return self.contextualise(conv, lengths, mask=mask, channel_mask=channel_mask, skip=skip, visit=visit)
 
     def contextualise(
         self,
@@ -80,6 +86,7 @@ class Encoder(nn.Module):
         mask: Tensor | None = None,
         channel_mask: Tensor | None = None,
         skip: Collection[int] = (),
+        visit: Callable[[Tensor], None] | None = None,
     ) -> Encoded:
         """Second half of `forward`: from the feature extractor's output (B, F, Dc)."""
         x, normed = self.feature_projection(conv)
@@ -99,12 +106,21 @@ class Encoder(nn.Module):
         if not self.norm_first:
             x = self.encoder.layer_norm(x)
         x = self.encoder.dropout(x)
-        for index, layer in enumerate(self.encoder.layers):
-            if index not in skip:
+        intermediate: list[Tensor] = []
+        if visit is not None:
+            visit(x)
+        for number, layer in enumerate(self.encoder.layers, 1):
+            if number - 1 not in skip:
                 x = self._layer(layer, x, visible)
+            if self.feedback is not None and number in self.feedback.layers:
+                logits, added = self.feedback(self.encoder.layer_norm(x) if self.norm_first else x)
+                intermediate.append(logits)
+                x = x + added
+            if visit is not None:
+                visit(x)
         if self.norm_first:
             x = self.encoder.layer_norm(x)
-        return Encoded(features=x, lengths=frames, conv_features=conv, normed_features=normed)
+        return Encoded(x, frames, conv, normed, intermediate)
 
     def _layer(self, layer: nn.Module, x: Tensor, visible: Tensor | None) -> Tensor:
         if self.checkpoint_activations and torch.is_grad_enabled():

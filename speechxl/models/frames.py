@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, prod
 from typing import TYPE_CHECKING, TypeVar
 
@@ -63,3 +65,8 @@ class FrameGeometry:
     def seconds(self, frame: int) -> float:
         """Time at which a frame's own stretch of ``stride`` samples begins; those of all frames partition the clip."""
         return frame * self.stride / SAMPLE_RATE
+
+
+def frames_needed(tokens: Sequence[object]) -> int:
+    """Frames without which no CTC alignment exists: one a symbol, and one between equal neighbours."""
+    return len(tokens) + sum(first == second for first, second in pairwise(tokens))

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from transformers import Wav2Vec2ForCTC
 
+from speechxl.errors import InputError
+from speechxl.models.extensions import plain as known
 from speechxl.models.frames import FrameGeometry
 from speechxl.shapes import SAMPLE_RATE
 from speechxl.text import Vocabulary
@@ -30,10 +32,14 @@ class Exportable(nn.Module):
 
     def __init__(self, model: Any) -> None:
         super().__init__()
+        if model.wav2vec2.feedback is not None:
+            raise InputError(
+                "The model feeds the predictions of some layers back to others (--conditioning.layers), which cannot be exported."
+            )
         config = deepcopy(model.config)
         config._attn_implementation = "sdpa"  # the exporter does not know this package's
         plain = Wav2Vec2ForCTC(config)
-        plain.load_state_dict(model.state_dict())
+        plain.load_state_dict(known(model.state_dict()))
         encoder = plain.wav2vec2
         self.layers, self.projection = encoder.feature_extractor.conv_layers, encoder.feature_projection
         self.encoder, self.head = encoder.encoder, plain.lm_head

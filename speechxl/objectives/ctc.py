@@ -1,8 +1,5 @@
 """Connectionist temporal classification (Graves et al. 2006)."""
 
-from collections.abc import Sequence
-from itertools import pairwise
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -30,6 +27,21 @@ def ctc_loss(logits: Tensor, lengths: Tensor, tokens: Tensor, token_lengths: Ten
             )
 
 
-def frames_needed(tokens: Sequence[object]) -> int:
-    """Frames without which no alignment exists: one a symbol, and one between equal neighbours."""
-    return len(tokens) + sum(first == second for first, second in pairwise(tokens))
+def occupancies(emissions: Tensor, tokens: Tensor, blank: int) -> Tensor:
+    """Posteriors of symbols at each frame of an utterance, given what is said in it (the gradient of its CTC loss).
+
+    Args:
+        emissions: (F, V) log posteriors.
+        tokens: (U,) symbols.
+        blank: Number of the blank.
+
+    Returns:
+        (F, V); rows sum to 1, or to 0 where no alignment exists.
+    """
+    logits = emissions.detach().float()[None].requires_grad_()
+    with torch.enable_grad():
+        loss = ctc_loss(logits, torch.tensor([len(emissions)]), tokens[None], torch.tensor([len(tokens)]), blank)
+        (gradient,) = torch.autograd.grad(loss.sum(), logits)
+    if not loss.detach().any():
+        return torch.zeros_like(emissions)
+    return (logits.detach().softmax(-1) - gradient)[0]

@@ -5,9 +5,11 @@ A contour, such as a diphthong or an affricate, ends with other values than it s
 """
 
 import csv
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -85,6 +87,16 @@ class FeatureTable:
 
     def __contains__(self, symbol: str) -> bool:
         return symbol in self._rows
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the features of all phones and of what marks do, whatever file they were read from."""
+        order = sorted(self._rows)
+        rows = [self._rows[symbol] for symbol in order]
+        marks = {mark: [sorted(effects.items()) for effects in both] for mark, both in sorted(self.marks.items())}
+        digest = hashlib.sha256(json.dumps([self.names, order, marks], ensure_ascii=False).encode())
+        digest.update(self.start[rows].astype(np.int8).tobytes() + self.end[rows].astype(np.int8).tobytes())
+        return digest.hexdigest()
 
     def count(self, symbol: str) -> int:
         """Inventories that have the phone."""

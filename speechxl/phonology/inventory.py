@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 
 from speechxl.errors import InputError
 from speechxl.phonology.ipa import canonical, segment, vowels_of, without_tones
@@ -16,7 +15,6 @@ COLUMNS = ("phonemes", "phones", "ipa", "phoneme", "phone", "segment")
 """Names that a table's column of phones may have, in any case."""
 _MOST_LETTERS = 4
 """Of a phone, such as ``ŋ͡mk͡p``."""
-_NONE: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class Inventory:
     """Phones of a language.
 
     Attributes:
-        symbols: In their one spelling, by code point.
+        symbols: In any spelling and order; they are kept in their one spelling, each once, by code point, without tones.
         source: Where they are from, such as ``phoible:union`` or a file.
         language: Code, where it is known.
         name: Of the language.
@@ -40,12 +38,14 @@ class Inventory:
     language: str = ""
     name: str = ""
     doculects: tuple[Doculect, ...] = ()
-    counts: Mapping[str, int] = field(default_factory=lambda: _NONE)
+    counts: Mapping[str, int] = field(default_factory=dict)
     allophones: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     spelling: Mapping[str, str] = field(default_factory=dict)
-    tones: Mapping[str, int] = field(default_factory=lambda: _NONE)
+    tones: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        phones = {without_tones(symbol)[0] for symbol in self.symbols} - {""}
+        object.__setattr__(self, "symbols", tuple(sorted(phones)))
         if not self.symbols:
             raise InputError(f"{self.source}: there are no phones in the inventory.")
 

@@ -7,6 +7,7 @@ unless it is asked for, and then it is counted.
 
 import logging
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -275,7 +276,8 @@ def _rewritten(symbol: str) -> str:
     for character in text:
         if character in known and character not in _told and len(known[character].ipa) == 1:
             _told.add(character)
-            log.info("%s is read as %s (%s)", character, known[character].ipa, known[character].why)
+            seen = f"◌{character}" if unicodedata.combining(character) else character
+            log.info("%s is read as %s (%s)", seen, known[character].ipa, known[character].why)
     return "".join(known[character].ipa if character in known else character for character in text)
 
 

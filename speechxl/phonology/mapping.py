@@ -17,17 +17,19 @@ from speechxl.errors import InputError
 from speechxl.phonology import espeak
 from speechxl.phonology.composition import Composition, new_composition
 from speechxl.phonology.distance import Metric
+from speechxl.phonology.features import FeatureTable
 from speechxl.phonology.inventory import Inventory
 from speechxl.phonology.ipa import UnknownPhone, without_tones
 from speechxl.phonology.report import Report, Training, new_report
-from speechxl.text import Vocabulary
+from speechxl.text import Vocabulary, normalise
 
 Strategy = Literal["exact", "nearest", "tr2tgt", "pinned", "assign", "soft", "compose", "blend"]
 TAU = 0.6
+PENALTY, WEIGHT = 4.0, 0.3
 MAX_DISTANCE = 3.0
 _LEAST = 1e-4
 """Shares of a source below this are left out of the matrix."""
-_FLOOR = 1e-6
+FLOOR = 1e-6
 """Least posterior: a phone that nothing stands for can still win in a blend."""
 
 
@@ -44,17 +46,25 @@ class Settings:
     """Of soft: the distance over which a share falls to 1/e."""
     max_distance: float = MAX_DISTANCE
     """Of pinned and assign: the farthest that a phone is taken for another. Beyond it, the report calls a phone far."""
-    penalty: float = 4.0
+    penalty: float = PENALTY
     """Of compose: subtracted from the logits of phones that were not heard in training."""
-    weight: float = 0.3
+    weight: float = WEIGHT
     """Of compose in blend."""
 
     def __post_init__(self) -> None:
         for name in ("tau", "max_distance"):
             if getattr(self, name) <= 0:
                 raise InputError(f"{name} must be positive, got {getattr(self, name)}.")
+        if self.penalty < 0:
+            raise InputError(f"penalty must be at least 0, got {self.penalty}.")
         if not 0 <= self.weight <= 1:
             raise InputError(f"weight must be from 0 to 1, got {self.weight}.")
+
+    @property
+    def decisive(self) -> dict[str, float]:
+        """Parameters that the strategy depends on."""
+        names = {"soft": ["tau"], "compose": ["penalty"], "blend": ["tau", "penalty", "weight"]}
+        return {name: getattr(self, name) for name in names.get(self.strategy, [])}
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +91,14 @@ class PhoneMap:
         return self.matrix.toarray().astype(np.float32)
 
     @property
+    def weight(self) -> float:
+        """Of the composition."""
+        return {"compose": 1.0, "blend": self.settings.weight}.get(self.settings.strategy, 0.0)
+
+    @property
     def vocabulary(self) -> Vocabulary:
-        """Of what `apply` gives."""
-        return Vocabulary(("<pad>", *self.inventory.symbols), 0, None)
+        """Of what `apply` gives; its symbols are in NFC, as all text is."""
+        return Vocabulary(("<pad>", *map(normalise, self.inventory.symbols)), 0, None)
 
     def apply(self, emissions: np.ndarray, bins: np.ndarray | None = None) -> np.ndarray:
         """Log posteriors of the inventory's phones.
@@ -97,15 +112,14 @@ class PhoneMap:
         """
         flat = emissions.reshape(-1, emissions.shape[-1])
         mapped = np.exp(flat) @ self.matrix
-        mapped = np.maximum(mapped / np.maximum(mapped.sum(-1, keepdims=True), _FLOOR), _FLOOR)
+        mapped = np.maximum(mapped / np.maximum(mapped.sum(-1, keepdims=True), FLOOR), FLOOR)
         mapped = np.log(mapped / mapped.sum(-1, keepdims=True))
         if self.composition is not None:
             if bins is None:
                 raise InputError(f"The strategy {self.settings.strategy} needs the scores of a composition head.")
             composed = self.composition.apply(bins.reshape(-1, bins.shape[-1]))
-            weight = 1.0 if self.settings.strategy == "compose" else self.settings.weight
-            mapped = log_softmax((1 - weight) * mapped + weight * composed, axis=-1)
-        return mapped.reshape(*emissions.shape[:-1], -1)
+            mapped = log_softmax((1 - self.weight) * mapped + self.weight * composed, axis=-1)
+        return mapped.reshape(*emissions.shape[:-1], mapped.shape[-1])
 
 
 def new_map(
@@ -114,6 +128,7 @@ def new_map(
     metric: Metric,
     settings: Settings = Settings(),
     training: Training | None = None,
+    table: FeatureTable | None = None,
 ) -> PhoneMap:
     """Maps the phones of a model.
 
@@ -122,16 +137,13 @@ def new_map(
         inventory: Of the language.
         metric: Distance between phones.
         settings: Strategy and its parameters.
-        training: What the model has heard, for the report.
+        training: What the model has heard, for the report, and for what compose has not heard; by default all of its phones.
+        table: Features that the model's heads put phones together from, for compose and blend; by default those of the distance.
 
     Raises:
         InputError: If the model writes no phones, or none that is near to any of the inventory.
     """
-    if vocabulary.delimiter is not None:
-        raise InputError(
-            "The model writes characters, not phones, and an inventory of phones has no meaning for it; "
-            "finetune with --units phoneme, or leave the inventory out."
-        )
+    check_units(vocabulary.units)
     spelled = read_symbols([x for number, x in enumerate(vocabulary.symbols) if vocabulary.is_written(number)])
     sources = sorted({phone for phone in spelled.values() if phone})
     if not sources:
@@ -144,10 +156,12 @@ def new_map(
     whole[[number for number, _ in numbers], 1:] = shares[[row for _, row in numbers]]
     composition = None
     if settings.strategy in ("compose", "blend"):
-        composition = new_composition(metric.table, inventory.symbols, sources, settings.penalty)
+        heard = sorted(training.counts) if training and training.counts else sources
+        composition = new_composition(table or metric.table, inventory.symbols, heard, settings.penalty)
     report = new_report(
-        sources, inventory, metric, shares, settings.strategy, settings.max_distance, spelled, training or Training()
-    )
+        sources, inventory, metric, shares, settings.strategy, settings.max_distance, spelled, training or Training(),
+        settings.decisive,
+    )  # fmt: skip
     if report.nearest > settings.max_distance:
         raise InputError(
             f"{inventory.title}: no phone of the model is near to any of the inventory; the nearest are {report.nearest:.1f} "
@@ -156,15 +170,24 @@ def new_map(
     return PhoneMap(inventory, csr_array(whole), settings, report, composition)
 
 
+def check_units(units: str) -> None:
+    """Raises InputError for a model that writes characters."""
+    if units == "char":
+        raise InputError(
+            "The model writes characters, not phones, and an inventory of phones has no meaning for it; "
+            "finetune with --units phoneme, or leave the inventory out."
+        )
+
+
 def read_symbols(symbols: Sequence[str]) -> dict[str, str]:
     """The phone that each symbol of a model stands for, in its one spelling; empty for what is no phone, such as a tone.
 
     If some symbols are espeak-ng's own mnemonics, all are read as its output, where ``th`` is one sound.
     """
-    read = _ipa
-    if any(_ipa(symbol) is None and _mnemonic(symbol) for symbol in symbols):
-        read = _mnemonic
-    return {symbol: read(symbol) or "" for symbol in symbols}
+    phones = {symbol: _ipa(symbol) for symbol in symbols}
+    if any(phone is None and _mnemonic(symbol) for symbol, phone in phones.items()):
+        phones = {symbol: _mnemonic(symbol) for symbol in symbols}
+    return {symbol: phone or "" for symbol, phone in phones.items()}
 
 
 def _ipa(symbol: str) -> str | None:

@@ -256,6 +256,8 @@ class Phoible:
                 return f", a macrolanguage; of its members it has {', '.join(have[:_FEW])}{more}."
         if whole in codes:
             return f"; it belongs to {whole} {codes[whole]}, of which there is one."
+        if siblings := [f"{code} {codes[code]}" for code in relatives(whole)[0] if code in codes] if whole else []:
+            return f"; of {whole}, the macrolanguage that it belongs to, it has {', '.join(siblings[:_FEW])}."
         near = get_close_matches(_folded(language), self._named, 3, 0.6)
         shown = [
             f"{self._named[name][0].iso or self._named[name][0].glottocode} {self._named[name][0].name}"

@@ -4,17 +4,26 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 
+from speechxl.errors import InputError
 from speechxl.phonology.distance import Metric
+from speechxl.phonology.features import FeatureTable
 from speechxl.phonology.inventory import Inventory
 from speechxl.phonology.letters import read_table
 
 Status = Literal["exact", "respelled", "near", "far", "unreachable"]
 _HEARD = 0.05
 """Largest share of a source below which a phone will not be heard."""
+_OPPOSITES = {
+    "consonantal", "cons", "sonorant", "son", "continuant", "cont", "nasal", "nas", "round", "anterior", "ant",
+    "distributed", "distr", "tense", "periodicGlottalSource", "voi",
+}  # fmt: skip
+"""Features whose absence has a word of its own."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,8 @@ class Report:
     """Phones whose features are put together, as the table lacks them."""
     nearest: float
     """Distance of the nearest pair."""
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    """That the strategy depends on, such as tau."""
 
     def count(self, *statuses: Status) -> int:
         """Phones of the inventory with one of these."""
@@ -88,6 +99,7 @@ class Report:
         return {
             "inventory": {"source": self.inventory, "ids": list(self.ids), "size": len(self.targets)},
             "strategy": self.strategy,
+            "parameters": dict(self.parameters),
             "distance": self.metric,
             "coverage": round(self.coverage, 4),
             "far": self.count("far"),
@@ -117,6 +129,7 @@ def new_report(
     max_distance: float,
     spelled: Mapping[str, str],
     training: Training,
+    parameters: Mapping[str, float] = MappingProxyType({}),
 ) -> Report:
     """What becomes of each phone.
 
@@ -129,6 +142,7 @@ def new_report(
         max_distance: Beyond which a phone is far.
         spelled: The model's symbols and their phones.
         training: Of the model.
+        parameters: Of the strategy.
     """
     distances, ranked = metric.ranked(inventory.symbols, sources)
     originals = {phone: symbol for symbol, phone in sorted(spelled.items(), reverse=True)}
@@ -168,12 +182,36 @@ def new_report(
         tuple((originals[source], tuple(found)) for source, found in sorted(users.items()) if len(found) > 1), lost,
         tuple(symbol for symbol, phone in spelled.items() if not phone),
         tuple(x for x in inventory.symbols if x not in metric.table), float(distances.min()),
+        dict(parameters),
     )  # fmt: skip
+
+
+def attributes(table: FeatureTable, symbol: str) -> list[str] | None:
+    """What a phone is, in words, such as ``voiced``, ``nasal`` or ``stopped then fricated``; None for what has no features.
+
+    What it is not is named where phoneticians have a word for that, such as ``voiceless`` and ``oral``.
+    """
+    try:
+        values = table.values([symbol])
+    except InputError:
+        return None
+    signed = []
+    for place, name in enumerate(table.names):
+        ends = dict.fromkeys(int(end[0, place]) for end in (values.start, values.end))
+        signs = "→".join("0+-"[value] for value in ends if value)
+        if signs and (signs != "-" or name in _OPPOSITES):
+            signed.append(signs + name)
+    return in_words(signed)
+
+
+@cache
+def _words() -> dict[str, dict[str, str]]:
+    return {row["feature"]: row for row in read_table("words.tsv")}
 
 
 def in_words(differences: Sequence[str]) -> list[str]:
     """Differences of `FeatureTable.differences` in words, such as ``aspirated`` for ``+spreadGlottis``."""
-    words = {row["feature"]: row for row in read_table("words.tsv")}
+    words = _words()
     said = []
     for difference in differences:
         signs, name = (

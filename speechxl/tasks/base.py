@@ -146,10 +146,20 @@ class Task(lightning.LightningModule):
         """Result of ``function``, which uses parts of the model by themselves; FSDP gathers the parameters around it."""
         return function()
 
+    @property
+    def layers(self) -> Any:
+        """Transformer layers of the model."""
+        return self.model.wav2vec2.encoder.layers
+
+    def leave_out_frozen(self) -> None:
+        """Has checkpoints hold only what is trained, where most weights are not, as beside an adapter."""
+        trained = sum(parameter.numel() for parameter in self.model.parameters() if parameter.requires_grad)
+        self.strict_loading = 2 * trained > sum(parameter.numel() for parameter in self.model.parameters())
+
     def configure_model(self) -> None:
         """Splits the parameters over processes where the strategy asks for it."""
         if self.device_mesh is not None:
-            shard(self, self.model.wav2vec2.encoder.layers, self.device_mesh["data_parallel"])
+            shard(self, self.layers, self.device_mesh["data_parallel"])
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch, times what Lightning will divide by; the true divisor follows in `on_before_optimizer_step`."""
@@ -218,14 +228,17 @@ class Task(lightning.LightningModule):
         """Transformer layers to leave out of this step, alike on all ranks."""
         if self.layer_drop == 0 or not self.training:
             return frozenset()
-        layers = range(len(self.model.wav2vec2.encoder.layers))
+        layers = range(len(self.layers))
         draws = [_number(self.seed, self.global_step, layer) / 2**63 for layer in layers]
         return frozenset(layer for layer in layers if draws[layer] < self.layer_drop)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps what was measured since the last row of the log."""
+        """Keeps what was measured since the last row of the log; leaves out frozen weights where that was asked for."""
         self.meter.gather(self.sum_over_processes, keep=self.global_rank == 0)
         checkpoint["speechxl"] = {"meter": self.meter.state_dict(), "setbacks": self.setbacks}
+        if not self.strict_loading:
+            trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+            checkpoint["state_dict"] = {n: value for n, value in checkpoint["state_dict"].items() if n in trained}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A run goes on with the learning rate and weight decay that it is given now."""
@@ -257,7 +270,7 @@ class Task(lightning.LightningModule):
 
     def _groups(self) -> list[dict[str, Any]]:
         """What is trained, by depth where the learning rate depends on it; the output layer comes last."""
-        layers = len(self.model.wav2vec2.encoder.layers)
+        layers = len(self.layers)
         groups: dict[int, list[torch.nn.Parameter]] = {}
         for name, parameter in self.model.named_parameters():
             if parameter.requires_grad:

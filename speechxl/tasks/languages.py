@@ -86,3 +86,15 @@ class LanguageMeter:
     def _to(self, device: torch.device) -> None:
         if self.sums.device != device:
             self.sums, self.codes, self.samples = (total.to(device) for total in (self.sums, self.codes, self.samples))
+
+
+class LanguageRates:
+    """Measures of each language at the last evaluation."""
+
+    def __init__(self) -> None:
+        self.rates: dict[str, dict[str, float]] = {}
+
+    def read(self) -> dict[str, dict[str, float]]:
+        """Measures of each language, which are then forgotten."""
+        rates, self.rates = self.rates, {}
+        return rates

@@ -1,21 +1,24 @@
 """CTC fine-tuning (Baevski et al. 2020, section 4.3; Babu et al. 2022, section 4)."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from speechxl.config import Augment
 from speechxl.decoding.greedy import greedy
 from speechxl.errors import InputError
 from speechxl.evaluation.metrics import count_errors
-from speechxl.models.draws import CHANNELS, MASK
-from speechxl.models.masking import span_mask
+from speechxl.evaluation.phone_texts import in_one_spelling
+from speechxl.models.extensions import allophones_of
 from speechxl.objectives.ctc import ctc_loss
 from speechxl.shapes import Batch, Targets
+from speechxl.tasks.augmenting import draw_masks
 from speechxl.tasks.base import LossSum, Measures, Task
+from speechxl.tasks.languages import LanguageRates
 from speechxl.text import Vocabularies, Vocabulary
 
 log = logging.getLogger(__name__)
@@ -23,6 +26,20 @@ _NEVER = -1e4
 """Score of a symbol of another language; finite, as differences of it are taken."""
 _MOSTLY = 0.9
 """Share of empty transcripts above which a model has learnt nothing."""
+
+
+@dataclass
+class Heard:
+    """What a model gives for a batch."""
+
+    features: Tensor
+    """(B, F, D) of the encoder, as the output layer sees them."""
+    logits: Tensor
+    """(B, F, V) scores of the symbols, next to none for those of other languages."""
+    frames: Tensor
+    """(B,)."""
+    intermediate: Sequence[Tensor]
+    """(B, F, V) the same after chosen layers, where predictions are fed back."""
 
 
 class Recognition(Task):
@@ -37,6 +54,8 @@ class Recognition(Task):
         languages: Names whose places number the languages of batches.
         patience: Steps after which a model that gives next to nothing but blanks is warned of.
         samples: Dev utterances whose transcripts are shown.
+        conditioning: Weight of the losses after layers whose predictions are fed back.
+        extras: What else is learnt: each gives losses (B,) that are added, and measures, for the model, a `Heard` and targets.
         training: Arguments of `Task`.
     """
 
@@ -51,52 +70,58 @@ class Recognition(Task):
         languages: Sequence[str],
         patience: int,
         samples: int = 3,
+        conditioning: float = 0.5,
+        extras: Iterable[nn.Module] = (),
         **training: Any,
     ) -> None:
         super().__init__(model, **training)
         self.vocabulary, self.augment, self.samples = vocabulary, augment, samples
         self.names, self.patience = languages, patience
-        self.dev_languages = _Rates()
+        self.conditioning, self.extras = conditioning, nn.ModuleList(extras)
+        self.dev_languages = LanguageRates()
         self.freeze_extractor, self.freeze_encoder = freeze_extractor, freeze_encoder
         self.encoder: Any = model.wav2vec2
         self.encoder.feature_extractor.requires_grad_(not freeze_extractor)
-        trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-        self.strict_loading = 2 * trained > sum(parameter.numel() for parameter in model.parameters())
+        self.leave_out_frozen()
         self.foreign: Tensor | None
         self.register_buffer("foreign", _foreign(vocabulary, languages), persistent=False)
         self._transcripts: list[tuple[str, str, str, str]] = []
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leaves the frozen weights out where they are most of them, as beside an adapter."""
-        super().on_save_checkpoint(checkpoint)
-        if not self.strict_loading:
-            trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
-            checkpoint["state_dict"] = {n: value for n, value in checkpoint["state_dict"].items() if n in trained}
+        self.dev_transcripts: list[tuple[str, str, str, str]] = []
+        """Id, language, reference and hypothesis of each utterance of the last evaluation."""
 
     @property
     def skips_parameters(self) -> bool:
         """While the encoder is frozen, too, and the mask embedding where nothing is masked."""
         return super().skips_parameters or self.freeze_encoder > 0 or not self.augment.time_prob
 
-    def logits(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """(B, F, V) scores of the symbols, next to none for those of other languages, and (B,) frames."""
+    def hear(self, batch: Batch) -> Heard:
+        """What the model gives for a batch."""
         lengths = batch.lengths if batch.padded else None
         frames = self.encoder.geometry.num_frames(batch.lengths)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_extractor):
             conv = self.encoder.feature_extractor(batch.waveform, lengths)
-        masks = self._masks(batch, frames, conv.shape[1]) if self.training else {}
+        masks: dict[str, Tensor] = {}
+        if self.training:
+            channels = self.encoder.masked_spec_embed.shape[0]
+            masks = draw_masks(self.augment, batch.keys, frames, conv.shape[1], channels)
         frozen = self.training and self.global_step < self.freeze_encoder
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
             encoded = self.encoder.contextualise(conv, lengths, **masks, skip=self.skipped_layers())
-        logits = self.model.lm_head(self.model.dropout(encoded.features))
+        features = self.model.dropout(encoded.features)
+        logits, *lower = (self._of_language(x, batch) for x in (self.model.lm_head(features), *encoded.intermediate))
+        return Heard(features, logits, frames, lower)
+
+    def _of_language(self, logits: Tensor, batch: Batch) -> Tensor:
+        """(B, F, V) scores of the symbols of each utterance's language, in which phones may be allophones of phonemes."""
         if self.foreign is not None:
-            logits = logits.masked_fill(self.foreign[batch.languages][:, None], _NEVER)
-        return logits, frames
+            return logits.masked_fill(self.foreign[batch.languages][:, None], _NEVER)
+        layer = allophones_of(self.model)
+        return logits if layer is None else layer(logits, batch.languages)
 
     def loss(self, batch: Batch) -> LossSum:
         """CTC loss summed over utterances."""
-        logits, frames = self.logits(batch)
-        targets = _targets(batch)
+        heard, targets = self.hear(batch), _targets(batch)
+        logits, frames = heard.logits, heard.frames
         losses = ctc_loss(logits, frames, targets.tokens, targets.lengths, self.vocabulary.blank)
         count = torch.tensor(float(len(losses)), device=losses.device)
         inside = torch.arange(logits.shape[1], device=logits.device) < frames[:, None]
@@ -107,13 +132,23 @@ class Recognition(Task):
             "blank_share": (blank.sum(), frames.sum()),
             "blank_posterior": (posterior.sum(), frames.sum()),
         }
+        if heard.intermediate:  # Nozaki and Komatsu 2021, section 3
+            parts = [
+                ctc_loss(x, frames, targets.tokens, targets.lengths, self.vocabulary.blank) for x in heard.intermediate
+            ]
+            lower = torch.stack(parts).mean(0)
+            measures["intermediate_loss_per_symbol"] = lower.sum(), targets.lengths.sum()
+            losses = (1 - self.conditioning) * losses + self.conditioning * lower
+        for extra in self.extras:
+            more, told = extra(self.model, heard, targets)
+            losses, measures = losses + more, measures | told
         return LossSum(losses.sum(), count, losses, measures)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Decodes a dev batch greedily."""
         del batch_idx
-        logits, frames = self.logits(batch)
-        targets = _targets(batch)
+        heard, targets = self.hear(batch), _targets(batch)
+        logits, frames = heard.logits, heard.frames
         losses = ctc_loss(logits, frames, targets.tokens, targets.lengths, self.vocabulary.blank)
         self.dev_meter.add("loss", losses.sum(), len(losses))
         for number in batch.languages.unique().tolist():
@@ -128,6 +163,7 @@ class Recognition(Task):
     def on_validation_epoch_end(self) -> None:
         """Error rates on dev, and a few transcripts."""
         transcripts, self._transcripts = sorted(self._transcripts), []
+        self.dev_transcripts = transcripts
         rates = self._rates([row[2:] for row in transcripts])
         self.score = rates["per" if self.vocabulary.units == "phoneme" else "cer"]
         for name, rate in rates.items():
@@ -158,37 +194,12 @@ class Recognition(Task):
         """Error rates of references and hypotheses."""
         references, hypotheses = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         phones = self.vocabulary.units == "phoneme"
+        if phones:  # as `evaluate` has it
+            references, hypotheses = in_one_spelling(references, hypotheses, self.vocabulary.symbols)
         rates = {"per" if phones else "wer": count_errors(references, hypotheses, "word").rate or 0.0}
         if not phones:
             rates["cer"] = count_errors(references, hypotheses, "char").rate or 0.0
         return rates | {"empty": sum(not text for text in hypotheses) / max(1, len(hypotheses))}
-
-    def _masks(self, batch: Batch, frames: Tensor, width: int) -> dict[str, Tensor | None]:
-        augment = self.augment
-        masks: dict[str, Tensor | None] = {}
-        if augment.time_prob:
-            masks["mask"] = span_mask(
-                batch.keys, frames, width, prob=augment.time_prob, length=augment.time_length, min_spans=0, stream=MASK
-            )
-        if augment.channel_prob:
-            channels = self.encoder.masked_spec_embed.shape[0]
-            masks["channel_mask"] = span_mask(
-                batch.keys, torch.full_like(frames, channels), channels,
-                prob=augment.channel_prob, length=augment.channel_length, min_spans=0, stream=CHANNELS,
-            )  # fmt: skip
-        return masks
-
-
-class _Rates:
-    """Error rates of each language at the last evaluation."""
-
-    def __init__(self) -> None:
-        self.rates: dict[str, dict[str, float]] = {}
-
-    def read(self) -> dict[str, dict[str, float]]:
-        """Measures of each language, which are then forgotten."""
-        rates, self.rates = self.rates, {}
-        return rates
 
 
 def _foreign(vocabulary: Vocabulary | Vocabularies, languages: Sequence[str]) -> Tensor | None:

@@ -93,7 +93,8 @@ def adapt(
 
     import torch
 
-    from speechxl.models.weights import load_pretraining_model, read_card
+    from speechxl.models.folders import read_card
+    from speechxl.models.weights import load_pretraining_model
     from speechxl.verbs.contrastive import resolve_data, resolve_optim, run_contrastive
     from speechxl.verbs.recordings import read_speech
     from speechxl.verbs.training import settings_yaml

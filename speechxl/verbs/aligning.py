@@ -13,8 +13,8 @@ import numpy as np
 from speechxl.data.alignments import Segment, read_alignment
 from speechxl.data.audio import AudioError, read_utterance
 from speechxl.decoding.aligned import tiers
-from speechxl.decoding.languages import Recognisers
 from speechxl.decoding.placing import Placement, Script, place, read_script
+from speechxl.decoding.recognisers import Recognisers
 from speechxl.errors import InputError
 from speechxl.evaluation.boundaries import boundary_errors, boundary_rates
 from speechxl.shapes import SAMPLE_RATE, Utterance

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 
-from speechxl.decoding.languages import Recognisers
-from speechxl.evaluation.metrics import count_errors
+from speechxl.decoding.recognisers import Recognisers
 from speechxl.files import replace_file
 from speechxl.shapes import Utterance
 from speechxl.verbs.corpora import target
@@ -17,12 +16,14 @@ from speechxl.verbs.recognise import recognise
 FOLDER = "best"
 
 
-def dev_error(recognisers: Recognisers, dev: Sequence[Utterance], column: str) -> float:
-    """Error rate in the model's units, characters or phones, over all utterances together."""
-    items = [(item.utterance, item.hypothesis) for item in recognise(recognisers, dev)]
-    pairs = [(target(utterance, column), found.text) for utterance, found in items if found is not None]
-    unit: Literal["char", "word"] = "char" if recognisers.vocabulary.units == "char" else "word"
-    return count_errors([pair[0] for pair in pairs], [pair[1] for pair in pairs], unit).rate or 0.0
+def dev_transcripts(recognisers: Recognisers, dev: Sequence[Utterance], column: str) -> list[tuple[str, str, str, str]]:
+    """Id, language, reference and hypothesis of utterances, as `Recognition.dev_transcripts` has them."""
+    found = []
+    for item in recognise(recognisers, dev):
+        if item.hypothesis is not None:
+            row = item.utterance
+            found.append((row.id, row.language or "(unknown)", target(row, column), item.hypothesis.text))
+    return found
 
 
 class BestWeights:

@@ -7,19 +7,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from speechxl.config import Data, Dropout, Guard, Mask, Objective, Optim, Preset, Probe, Sampling, Watch, fill
+from speechxl.config import Contrast, Data, Dropout, Guard, Mask, Objective, Optim, Preset, Probe, Sampling, Watch, fill
 from speechxl.data.datamodule import SpeechDataset
 from speechxl.data.sampling import group_shares
 from speechxl.evaluation.codes import code_usage, first_features
+from speechxl.evaluation.pretrained import hear
 from speechxl.files import write_text
 from speechxl.models.compiling import check_compiler
 from speechxl.models.device import choose_device
 from speechxl.models.flops import flops_per_second
-from speechxl.models.weights import Card, save_model
+from speechxl.models.folders import Card
+from speechxl.models.saving import save_model
 from speechxl.tasks.pretraining import Pretraining
 from speechxl.tasks.processes import rank, world_size
 from speechxl.tasks.schedule import linear_decay
 from speechxl.tasks.training import fit
+from speechxl.verbs.dev_scores import pretraining_scores
+from speechxl.verbs.model_page import model_page
 from speechxl.verbs.outcome import PARTIAL, Outcome
 from speechxl.verbs.plan import make_plan, warn
 from speechxl.verbs.probing import make_probe
@@ -175,7 +179,16 @@ def run_contrastive(
         codes = code_usage(model, make(speech.sample), batch_seconds)
         write_text(out / CODEBOOK, json.dumps(codes, indent=1) + "\n")
         heard = sorted({language for language, _ in hours})
-        save_model(out, model, replace(card, languages=heard), settings=settings)
+        card = replace(card, languages=heard)
+        contrast = Contrast(distractors=objective.distractors, temperature=objective.temperature)
+        model.eval()
+        scores = (
+            pretraining_scores(hear(model, make(speech.dev), batch_seconds, mask=mask, contrast=contrast))
+            if speech.dev
+            else []
+        )
+        page = model_page(out.resolve().name, "pretraining", settings, card, speech.material, scores, step=max_steps)
+        save_model(out, model, card, settings=settings, page=page)
         document["codebook"] = {language: usage["perplexity"] for language, usage in codes["languages"].items()}
     damaged = sorted(batches.damaged)
     document["dropped"]["undecodable"] = damaged

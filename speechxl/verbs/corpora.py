@@ -50,7 +50,7 @@ class Corpora:
         if not chosen:
             there = ", ".join(sorted(name or "(none)" for name in found))
             raise NothingMatched(f"{self}: no row with split {split or usual!r}; there are {there}.")
-        return _unique(chosen)
+        return unique_ids(chosen)
 
 
 def target(utterance: Utterance, column: str) -> str:
@@ -103,7 +103,7 @@ def raw_cells(paths: Iterable[Path], column: str) -> dict[str, str]:
     return {place: cell for path in manifests if path.exists() for place, cell in read_cells(path, column)}
 
 
-def _unique(utterances: Iterable[Utterance]) -> list[Utterance]:
+def unique_ids(utterances: Iterable[Utterance]) -> list[Utterance]:
     """Utterances whose ids are unique over several corpora as well."""
     seen: dict[str, int] = {}
     result = []

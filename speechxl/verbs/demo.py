@@ -28,7 +28,10 @@ def demo(*, out: Path = Path("demo"), seed: int = 1, overwrite: bool = False) ->
     from speechxl.data.manifest import read_manifest, write_manifest
     from speechxl.data.synthetic import languages, write_corpus
     from speechxl.errors import InputError
-    from speechxl.models.weights import Card, new_ctc_model, read_vocabulary, save_model
+    from speechxl.models.folders import Card
+    from speechxl.models.making import new_ctc_model
+    from speechxl.models.saving import save_model
+    from speechxl.models.vocabularies import read_vocabulary
     from speechxl.verbs.adapt import adapt
     from speechxl.verbs.demo_report import write_report
     from speechxl.verbs.evaluate import evaluate

@@ -7,10 +7,11 @@ from typing import Any
 
 from speechxl.data.manifest import read_manifest
 from speechxl.data.synthetic import languages
-from speechxl.evaluation.curves import curves, heat_map, read_measures
+from speechxl.evaluation.curves import curves, read_measures
 from speechxl.evaluation.page import Section, player, write_page
 from speechxl.tasks.watching import METRICS
 from speechxl.verbs.contrastive import CODEBOOK
+from speechxl.verbs.report_curves import code_section
 
 _SAMPLES = 8
 
@@ -25,12 +26,20 @@ def write_report(out: Path, scores: dict[str, dict[str, Any]], transcript: dict[
         seconds: That the demo took.
     """
     rows = read_manifest(out / "corpus" / "manifest.tsv")
+    codes = code_section(json.loads((out / "pretrained" / CODEBOOK).read_text()))
     write_page(
         out / "report.html",
         "From recordings to transcripts",
         f"{len(languages())} languages, {sum(row.seconds for row in rows) / 60:.0f} minutes of speech made by espeak-ng, "
         f"{seconds / 60:.1f} minutes of training and evaluation on this machine.",
-        [_corpus(rows), _scores(scores), _curves(out), _codes(out), _samples(out), _transcript(transcript)],
+        [
+            _corpus(rows),
+            _scores(scores),
+            _curves(out),
+            codes,
+            _samples(out),
+            _transcript(transcript),
+        ],
     )
 
 
@@ -83,25 +92,6 @@ def _curves(out: Path) -> Section:
         "Guessing finds one in 101 in long utterances, and more in short ones, whose distractors repeat.",
         figures=figures,
     )
-
-
-def _codes(out: Path) -> Section:
-    usage = json.loads((out / "pretrained" / CODEBOOK).read_text())
-    table: list[list[object]] = [["language", "frames", "perplexity of each codebook", "codes that occur"]]
-    for language, row in usage["languages"].items():
-        table.append(
-            [language, row["frames"], " · ".join(map(str, row["perplexity"])), " · ".join(map(str, row["used"]))]
-        )
-    figures = [
-        heat_map(
-            {language: row["shares"][book] for language, row in usage["languages"].items()},
-            xlabel=f"code of codebook {book + 1}",
-            caption="share of frames",
-        )
-        for book in range(usage["codebooks"])
-    ]
-    text = f"All languages share two codebooks of {usage['codes']} codes. Perplexity is the number of codes in effective use."
-    return Section("Code usage per language", text, table, figures)
 
 
 def _samples(out: Path) -> Section:

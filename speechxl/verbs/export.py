@@ -1,4 +1,4 @@
-"""`speechxl export`: a model in a form that runs without speechxl."""
+"""`speechxl export`: a model in a form that runs without speechxl, a manifest in the forms of other tools."""
 
 from pathlib import Path
 from typing import Literal
@@ -10,24 +10,35 @@ MOST_ERROR = 1e-3
 
 
 def export(
-    kind: Literal["onnx"],
-    model: str,
+    kind: Literal["onnx", "kaldi", "nemo", "lhotse", "audiofolder", "parquet", "eaf", "textgrid"],
+    source: str,
     out: Path,
     *,
     model_language: str | None = None,
     opset: int | None = None,
+    split: str | None = None,
+    column: Literal["text", "phonemes"] | None = None,
     overwrite: bool = False,
 ) -> Outcome:
-    """Write a fine-tuned model as ONNX, which runs without torch and speechxl, and check that it gives the same numbers.
+    """Write a model as ONNX, or a corpus for other tools.
+
+    ONNX runs without torch and speechxl; it is checked that it gives the same numbers.
 
     Args:
         kind: "onnx": inputs input_values (B, T) and lengths (B,), samples; output logits (B, F, V). Symbols, blank,
-            normalisation and sampling rate are in its metadata.
-        model: Model folder, checkpoint of fairseq (.pt, with its dict.ltr.txt beside it), or name on the hub.
-        out: File to write (.onnx); weights of more than 2 GB are written to a file beside it.
+            normalisation and sampling rate are in its metadata. Of a manifest: "kaldi": a data directory, one for each
+            split; "nemo": JSON lines; "lhotse": recordings, supervisions and cuts; "audiofolder" and "parquet": what
+            `datasets` reads, with the audio, stretches as FLAC; "eaf", "textgrid": annotations for ELAN and Praat, a tier
+            for each speaker.
+        source: Model folder, checkpoint of fairseq (.pt, with its dict.ltr.txt beside it), or name on the hub; or a
+            manifest, or a folder that `prepare` takes.
+        out: File to write (.onnx); weights of more than 2 GB are written to a file beside it. Of a manifest, a folder, or
+            for nemo a file (.json).
         model_language: Language whose outputs are written, where MODEL has some for each.
         opset: Version of ONNX's operators, 18 or later; by default what torch takes.
-        overwrite: Replace the file.
+        split: Rows of the manifest to write; by default all.
+        column: For kaldi, what becomes the text; by default "text".
+        overwrite: Replace files.
     """
     import os
     from importlib.util import find_spec
@@ -37,7 +48,16 @@ def export(
 
     from speechxl.errors import InputError, RunFailed
 
-    del kind  # there is one
+    for flag, value in (("split", split), ("column", column)):
+        if value is not None and (kind == "onnx" or (flag == "column" and kind != "kaldi")):
+            raise InputError(f"--{flag} is not of {kind}.")
+    if kind != "onnx":
+        from speechxl.verbs.export_manifest import export_manifest
+
+        if model_language is not None or opset is not None:
+            raise InputError(f"--model_language and --opset are of onnx, not of {kind}.")
+        return export_manifest(kind, Path(source), out, split=split, column=column, overwrite=overwrite)
+    model = source
     if out.suffix != ".onnx":
         raise InputError(f"{out}: the name of an ONNX file ends in .onnx; write {out}.onnx.")
     if out.exists() and not overwrite:

@@ -3,7 +3,18 @@
 from pathlib import Path
 from typing import Literal
 
-from speechxl.config import Adapter, Architecture, Augment, Data, Dropout, Optim, PresetName, Watch
+from speechxl.config import (
+    Adapter,
+    Architecture,
+    Articulation,
+    Augment,
+    Conditioning,
+    Data,
+    Dropout,
+    Optim,
+    PresetName,
+    Watch,
+)
 from speechxl.errors import InputError
 from speechxl.verbs.outcome import PARTIAL, Outcome
 
@@ -39,6 +50,10 @@ def finetune(
     dropout: Dropout = Dropout(),
     augment: Augment = Augment(),
     adapter: Adapter = Adapter(),
+    attributes: bool = False,
+    allophones: bool = False,
+    articulation: Articulation = Articulation(),
+    conditioning: Conditioning = Conditioning(),
     optim: Optim = Optim(),
     data: Data = Data(),
     watch: Watch = Watch(),
@@ -80,6 +95,12 @@ def finetune(
         augment: Time and channel masks.
         adapter: Train small added weights (LoRA, MMS) and the output layer only; --out then holds a few megabytes, which belong
             to MODEL.
+        attributes: Learn articulatory features of the phones beside their symbols, and to put phones together from them, by
+            which the model can be asked for phones that it never heard; of --units phoneme.
+        allophones: Learn phones that are the same in all languages, and which phonemes of each training language they stand for,
+            beginning with the allophones that PHOIBLE lists; of --units phoneme.
+        articulation: How --attributes and --allophones are learnt.
+        conditioning: Tell layers what those below them would write.
         optim: Optimizer.
         data: Audio.
         watch: Evaluation and checkpoints.
@@ -92,17 +113,22 @@ def finetune(
 
     from speechxl.config import PRESETS, check_run, resolve
     from speechxl.data.sampling import group_hours, group_shares
-    from speechxl.models.weights import Card, read_card
+    from speechxl.models.folders import Card, read_card
     from speechxl.tasks.processes import world_size
     from speechxl.tasks.training import fit
     from speechxl.verbs import adapter as adapters
-    from speechxl.verbs import finetuning, labelled, recipe
+    from speechxl.verbs import finetuning, labelled, recipe, supervised
+    from speechxl.verbs.allophones import with_allophones
+    from speechxl.verbs.articulation import learn_phones
+    from speechxl.verbs.conditioning import condition
     from speechxl.verbs.lr_finder import try_rates
+    from speechxl.verbs.phone_counts import phone_note
     from speechxl.verbs.plan import make_plan
     from speechxl.verbs.training import open_run, schedule, seconds, settings_yaml
 
     log = logging.getLogger(__name__)
-    _check_start(model, preset, architecture, model_language)
+    check_start(model, preset, architecture, model_language)
+    _check_phones(units, articulation, attributes=attributes, allophones=allophones)
     column = column or ("text" if units == "char" else "phonemes")
     card = Card(normalise=PRESETS[preset].normalise, preset=preset) if preset else read_card(str(model))
     if overfit is not None:
@@ -117,7 +143,7 @@ def finetune(
     )  # fmt: skip
     adapter = adapters.settle(adapter, card.adapter, corpus.languages, model_language)
     if overfit is not None:
-        corpus = labelled.only(corpus, overfit, seed)
+        corpus = supervised.only(corpus, overfit, seed)
     if max_steps is None:
         max_steps = 1000 if overfit else recipe.usual_steps(seconds(corpus.train) / 3600)
     check_run(max_steps, batch_seconds, freeze_encoder=usual.freeze_encoder, curriculum=usual.curriculum, alpha=alpha)
@@ -127,22 +153,35 @@ def finetune(
         max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, overfit=overfit,
         alpha=alpha, average_best=average_best, freeze_extractor=usual.freeze_extractor, freeze_encoder=usual.freeze_encoder,
         curriculum=usual.curriculum, architecture=architecture, dropout=dropout, augment=usual.augment, adapter=adapter,
-        optim=usual.optim, data=usual.data, watch=watch,
+        attributes=attributes, allophones=allophones, articulation=articulation, conditioning=conditioning, optim=usual.optim,
+        data=usual.data, watch=watch,
     )  # fmt: skip
+    phones = phone_note(corpus.train, column, corpus.vocabulary, articulation.phoible) if units == "phoneme" else None
+    if allophones and phones is not None:
+        corpus, phones = with_allophones(corpus, phones, articulation.phoible)
     torch.manual_seed(seed)
     start = resolve(preset, architecture, dropout) if preset else str(model)
     network, added = finetuning.make_network(start, corpus.vocabulary, dropout, adapter, model_language)
+    condition(network, start, card, corpus.vocabulary, adapter, conditioning)
+    phones, extras = learn_phones(network, start, card.phones, phones, corpus, articulation, attributes=attributes)
     hours = group_hours(corpus.train)
     shares = group_shares(hours, alpha)
-    speech = finetuning.make_speech(
-        corpus, usual, shares, normalise=card.normalise, batch_seconds=batch_seconds, max_steps=max_steps, seed=seed
-    )
+    speech = supervised.make_speech(
+        corpus, usual.augment, usual.data, shares, normalise=card.normalise, batch_seconds=batch_seconds, seed=seed,
+        curriculum=round(usual.curriculum * max_steps),
+    )  # fmt: skip
     plan = make_plan(shares, hours, speech.seconds_per_batch, usual.optim, max_steps, world_size(device))
-    task = finetuning.make_task(network, corpus, usual, max_steps=max_steps, samples=watch.samples, seed=seed)
-    document = finetuning.report(
+    task = finetuning.make_task(
+        network, corpus, usual, max_steps=max_steps, samples=watch.samples, seed=seed,
+        conditioning=conditioning.weight, extras=extras,
+    )  # fmt: skip
+    document = supervised.report(
         corpus, network, plan, out=out, max_steps=max_steps, batch_seconds=batch_seconds, precision=precision
     )
-    text = (f"{plan.table()}\n" if len(plan.languages) > 1 else "") + labelled.summary(document)
+    document["attributes"] = list(phones.heads.attributes) if phones and phones.heads else []
+    text = (f"{plan.table()}\n" if len(plan.languages) > 1 else "") + supervised.summary(
+        document, labelled.symbols_of(document)
+    )
     if dry_run:
         return Outcome(document, text)
     log.info("%s", text)
@@ -153,8 +192,10 @@ def finetune(
     adapters.check_resumed(out, added)
     open_run(out, settings, network, resume=resume)
     card = replace(
-        card, adapter=added, units=units, column=column, vocabulary=corpus.vocabulary.hash, languages=corpus.languages
-    )
+        card, adapter=added, units=units, column=column, vocabulary=corpus.vocabulary.hash, languages=corpus.languages,
+        phones=phones,
+        conditioning=sorted(conditioning.layers),
+    )  # fmt: skip
     best = finetuning.train(
         run, task, speech, corpus, card, settings, out=out, steps=schedule(watch, max_steps, plan.accumulate),
         average_best=average_best, ema=usual.optim.ema, batch_seconds=batch_seconds, device=device,
@@ -162,7 +203,9 @@ def finetune(
     return Outcome(document | {"best": best}, str(out), PARTIAL if corpus.faults or speech.damaged else 0)
 
 
-def _check_start(model: str | None, preset: str | None, architecture: Architecture, model_language: str | None) -> None:
+def check_start(
+    model: str | None, preset: str | None, architecture: Architecture, model_language: str | None = None
+) -> None:
     """Checks that there is one thing to start from, and that what is asked of it makes sense.
 
     Raises:
@@ -177,3 +220,20 @@ def _check_start(model: str | None, preset: str | None, architecture: Architectu
         raise InputError("--model_language names a language of a MODEL; a model from scratch has none.")
     if model is not None and architecture != Architecture():
         raise InputError("--architecture sizes a model from scratch (--preset); a MODEL folder has its size already.")
+
+
+def _check_phones(units: str, articulation: Articulation, *, attributes: bool, allophones: bool) -> None:
+    """Checks that what is asked for of phones makes sense.
+
+    Raises:
+        InputError: If not.
+    """
+    for name, asked in (("attributes", attributes), ("allophones", allophones)):
+        if asked and units != "phoneme":
+            raise InputError(
+                f"--{name} are those of phones, and --units is {units}; add --units phoneme, or leave them out."
+            )
+    if articulation != Articulation() and not attributes and not allophones:
+        raise InputError(
+            "--articulation says how features and allophones are learnt; add --attributes or --allophones, or leave it out."
+        )

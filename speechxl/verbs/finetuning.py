@@ -1,30 +1,34 @@
-"""The parts of `finetune`: the network, what it hears, what is optimised, the report, and the run itself."""
+"""The parts of `finetune` that are its own: the network, what is optimised, and the run itself."""
 
 import logging
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from speechxl.config import Adapter, Dropout, Preset
-from speechxl.data.datamodule import SpeechData, SpeechDataset
+from speechxl.data.datamodule import SpeechData
 from speechxl.data.manifest import write_manifest
-from speechxl.data.sampling import Group
-from speechxl.decoding.languages import Recognisers
+from speechxl.decoding.recognisers import Recognisers
 from speechxl.models.adapters import Added
 from speechxl.models.device import choose_device
-from speechxl.models.memory import training_memory
-from speechxl.models.weights import Card, load_encoder_for_ctc, new_ctc_model, save_model
+from speechxl.models.folders import Card
+from speechxl.models.making import new_ctc_model
+from speechxl.models.saving import save_model
+from speechxl.models.weights import load_encoder_for_ctc
 from speechxl.tasks.processes import rank
 from speechxl.tasks.recognition import Recognition
-from speechxl.tasks.schedule import Schedule, tri_stage
+from speechxl.tasks.schedule import Schedule
 from speechxl.text import Vocabularies, Vocabulary
 from speechxl.verbs import adapter as adapters
-from speechxl.verbs import labelled
-from speechxl.verbs.best import BestWeights, dev_error
+from speechxl.verbs.best import BestWeights, dev_transcripts
+from speechxl.verbs.dev_scores import dev_error, recognition_scores
 from speechxl.verbs.labelled import Labelled
-from speechxl.verbs.plan import Plan
+from speechxl.verbs.material import material_of
+from speechxl.verbs.model_page import model_page
 from speechxl.verbs.recipe import Recipe
+from speechxl.verbs.supervised import optimisation
 
 log = logging.getLogger(__name__)
 
@@ -48,35 +52,17 @@ def make_network(
     return network, adapters.add(network, start, adapter, begin=language is None)
 
 
-def make_speech(
+def make_task(
+    network: Any,
     corpus: Labelled,
     usual: Recipe,
-    shares: Mapping[Group, float],
     *,
-    normalise: bool,
-    batch_seconds: float,
     max_steps: int,
+    samples: int,
     seed: int,
-) -> SpeechData:
-    """Batches of a corpus, for training and evaluation.
-
-    Args:
-        corpus: Utterances with targets.
-        usual: Settings.
-        shares: Of each language and corpus in the audio.
-        normalise: Whether the network expects zero mean and unit variance.
-        batch_seconds: Audio of a batch.
-        max_steps: Optimizer steps.
-        seed: Of all draws.
-    """
-    make = partial(SpeechDataset, languages=corpus.languages, normalise=normalise, seed=seed, encode=corpus.encode)
-    return SpeechData(
-        make(corpus.train, perturb=labelled.perturb(usual.augment)), make(corpus.dev), batch_seconds, usual.data.workers,
-        curriculum=round(usual.curriculum * max_steps), shares=shares, max_damaged=usual.data.max_damaged,
-    )  # fmt: skip
-
-
-def make_task(network: Any, corpus: Labelled, usual: Recipe, *, max_steps: int, samples: int, seed: int) -> Recognition:
+    conditioning: float = 0.5,
+    extras: Sequence[nn.Module] = (),
+) -> Recognition:
     """What is optimised, and how.
 
     Args:
@@ -86,8 +72,10 @@ def make_task(network: Any, corpus: Labelled, usual: Recipe, *, max_steps: int, 
         max_steps: Optimizer steps.
         samples: Dev utterances whose transcripts are shown.
         seed: Of all draws.
+        conditioning: Weight of the losses after layers whose predictions are fed back.
+        extras: What else is learnt.
     """
-    optim, warmup = usual.optim, usual.optim.warmup or 0.0
+    warmup = usual.optim.warmup or 0.0
     return Recognition(
         network,
         vocabulary=corpus.vocabulary,
@@ -97,42 +85,11 @@ def make_task(network: Any, corpus: Labelled, usual: Recipe, *, max_steps: int, 
         languages=corpus.languages,
         patience=round((usual.freeze_encoder + 3 * warmup) * max_steps),
         samples=samples,
+        conditioning=conditioning,
+        extras=extras,
         seed=seed,
-        lr=optim.lr or 0.0,
-        schedule=partial(tri_stage, total=max_steps, rise=warmup),
-        weight_decay=optim.weight_decay or 0.0,
-        eps=1e-8,
-        clip=optim.clip,
-        layer_drop=network.config.layerdrop,
-        layer_decay=optim.layer_decay,
+        **optimisation(usual.optim, max_steps, network.config.layerdrop),
     )
-
-
-def report(
-    corpus: Labelled, network: Any, plan: Plan, *, out: Path, max_steps: int, batch_seconds: float, precision: str
-) -> dict[str, Any]:
-    """What there is and what will be done, before anything is.
-
-    Args:
-        corpus: Utterances with targets.
-        network: To be trained.
-        plan: What will be heard.
-        out: Folder for the model.
-        max_steps: Optimizer steps.
-        batch_seconds: Audio of a batch.
-        precision: ``"32"`` or ``"bf16"``.
-    """
-    parameters = list(network.parameters())
-    return corpus.document | {
-        "schema": 1,
-        "out": str(out),
-        "parameters": sum(parameter.numel() for parameter in parameters),
-        "trained_parameters": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
-        "max_steps": max_steps,
-        "update_hours": plan.update_hours,
-        "epochs": max_steps * plan.update_hours / sum(row["hours"] for row in plan.languages.values()),
-        "memory_gib": round(training_memory(network, batch_seconds, precision) / 2**30, 2),
-    }
 
 
 def train(
@@ -176,11 +133,17 @@ def train(
     network, vocabulary = task.model, corpus.vocabulary
     best: dict[str, Any] = {}
     weights = BestWeights(out, network, average_best)
+    material = material_of(corpus.train, corpus.dev)
+
+    def save(step: int | list[int], error: float | None, transcripts: Sequence[tuple[str, str, str, str]]) -> None:
+        best.update(step=step, error=error)
+        scores = recognition_scores(transcripts, vocabulary)
+        page = model_page(out.resolve().name, "recognition", settings, card, material, scores, step=step)
+        save_model(out, network, card, vocabulary, settings, page)
 
     def keep(better: bool) -> None:
         if better:
-            best.update(step=task.global_step, error=task.score)
-            save_model(out, network, card, vocabulary, settings)
+            save(task.global_step, task.score, task.dev_transcripts)
         if average_best > 1:
             weights(task.global_step, task.score or 0.0)
 
@@ -189,10 +152,11 @@ def train(
         recognisers = Recognisers(
             network, vocabulary, normalise=card.normalise, device=choose_device(device), batch_seconds=batch_seconds
         )
-        error, least = dev_error(recognisers, corpus.dev, corpus.column), min(averaged.values())
+        transcripts = dev_transcripts(recognisers, corpus.dev, corpus.column)
+        error, least = dev_error(transcripts, vocabulary), min(averaged.values())
         log.info("average of the models at steps %s: error %.3f on dev, the best alone %.3f", [*averaged], error, least)
         if error <= least:
-            best.update(step=[*averaged], error=error)
-            save_model(out, network.cpu(), card, vocabulary, settings)
+            network.cpu()
+            save([*averaged], error, transcripts)
         weights.remove()
     return best

@@ -43,7 +43,8 @@ def inspect(
     from speechxl.evaluation.pretrained import hear
     from speechxl.files import write_text
     from speechxl.models.device import choose_device
-    from speechxl.models.weights import load_pretraining_model, read_card
+    from speechxl.models.folders import read_card
+    from speechxl.models.weights import load_pretraining_model
     from speechxl.tasks.collapse import collapse_sign
     from speechxl.verbs.corpora import Corpora
     from speechxl.verbs.inspect_report import table, write_report

@@ -2,18 +2,14 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from speechxl.config import Augment, Data
-from speechxl.data.datamodule import draw_key
+from speechxl.config import Data
 from speechxl.data.manifest import Fault
-from speechxl.data.perturb import Perturb
-from speechxl.data.sources import find_audio
 from speechxl.errors import InputError
-from speechxl.models.frames import FrameGeometry
-from speechxl.objectives.ctc import frames_needed
+from speechxl.models.frames import FrameGeometry, frames_needed
 from speechxl.shapes import SAMPLE_RATE, Utterance
 from speechxl.symbols import Occurrences, describe
 from speechxl.text import UnknownLanguage, UnknownSymbol, Vocabularies, Vocabulary
@@ -71,35 +67,16 @@ class Labelled:
         return text, [outputs[number] for number in numbers]
 
 
-def summary(document: dict[str, Any]) -> str:
-    """One line on a labelled corpus and the run on it."""
+def symbols_of(document: dict[str, Any]) -> str:
+    """What is learnt, in words.
+
+    Args:
+        document: With the vocabulary and the attributes.
+    """
     own = document["vocabulary"]
     each = f" ({', '.join(f'{name} {len(own[name])}' for name in own)})" if isinstance(own, dict) else ""
-    return (
-        "{utterances} utterances, {hours:.2f} h, {dev_utterances} for dev, {symbols} symbols{each}, {parameters:,} parameters, "
-        "{trained_parameters:,} of them trained, {max_steps} steps, about {epochs:.1f} epochs, "
-        "about {memory_gib:.1f} GiB of memory".format(**document, each=each)
-    )
-
-
-def only(corpus: Labelled, count: int, seed: int) -> Labelled:
-    """The same few utterances to train and to evaluate on."""
-    if count < 1:
-        raise InputError(f"--overfit must be at least 1, got {count}.")
-    few = sorted(corpus.train, key=lambda row: draw_key(seed, 0, row.id))[:count]
-    return replace(corpus, train=few, dev=few)
-
-
-def perturb(augment: Augment) -> Perturb | None:
-    """Changes of the waveforms; None where none are asked for.
-
-    Raises:
-        NothingMatched: If the folder of noise holds no recordings.
-    """
-    if not augment.speed_prob and not augment.noise_prob:
-        return None
-    noises = [] if augment.noise is None else [row.path for row in find_audio([str(augment.noise)])]
-    return Perturb(speed_prob=augment.speed_prob, noise_prob=augment.noise_prob, snr=augment.snr, noises=noises)
+    told = f", {len(document['attributes'])} attributes" if document["attributes"] else ""
+    return f"{document['symbols']} symbols{each}{told}"
 
 
 def read(

@@ -1,7 +1,7 @@
 """`speechxl map`: what becomes of a model's phones in a language."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from speechxl.verbs.outcome import Outcome
 
@@ -9,16 +9,19 @@ from speechxl.verbs.outcome import Outcome
 def map(
     model: str,
     *,
+    model_language: str | None = None,
     language: str | None = None,
     inventory: str | None = None,
     source: str = "union",
     phoible: Path | None = None,
     marginal: bool = True,
     split_diphthongs: bool = False,
-    strategy: Literal["exact", "nearest", "tr2tgt", "pinned", "assign", "soft"] = "soft",
+    strategy: Literal["exact", "nearest", "tr2tgt", "pinned", "assign", "soft", "compose", "blend"] = "soft",
     distance: Literal["phoible", "hamming", "panphon"] | None = None,
     weights: Literal["fitted", "uniform"] = "fitted",
-    tau: float = 0.6,
+    tau: float | None = None,
+    penalty: float | None = None,
+    weight: float | None = None,
     max_distance: float = 3.0,
     max_far: int = 5,
     csv: Path | None = None,
@@ -27,6 +30,7 @@ def map(
 
     Args:
         model: Model folder, or name on the hub, that writes phones; one with espeak-ng's phones will do.
+        model_language: Language whose phones are mapped, where MODEL has a vocabulary for each.
         language: Whose inventory in PHOIBLE is taken: ISO 639-3 or 639-1 code, Glottocode, or name.
         inventory: In its place, a file of phones, phoible:NUMBER, or espeak:VOICE.
         source: Of PHOIBLE: "union" of the language's inventories, the "largest", or the number of one.
@@ -35,51 +39,42 @@ def map(
         split_diphthongs: Whether the vowels of diphthongs take their place.
         strategy: "soft": exact phones stay, others are shared by distance; "exact": others are masked; "nearest": each
             becomes the nearest; "tr2tgt": so, then phones that are left over take the nearest of the model (Xu et al. 2021);
-            "pinned": so, but exact ones stay, and only spare ones are taken; "assign": so, with the least total distance.
+            "pinned": so, but exact ones stay, and only spare ones are taken; "assign": so, with the least total distance;
+            "compose": heads of a model that was trained with --attributes score phones by their features; "blend": of "soft"
+            and "compose".
         distance: "phoible": of its features; "hamming": the number of those that differ; "panphon": of panphon's features; by
             default the first where PHOIBLE is there, else the last.
         weights: Of "phoible".
-        tau: Of "soft": the distance over which a share falls to 1/e.
+        tau: Of "soft": the distance over which a share falls to 1/e; by default as speechxl calibrate has found, or 0.6.
+        penalty: Of "compose": subtracted from the logits of phones that were not heard in training; by default so, or 4.
+        weight: Of "compose" in "blend"; by default so, or 0.3.
         max_distance: Features beyond which a phone is far; the others are not taken for it by "pinned" and "assign".
         max_far: Phones that may be far before there is a warning.
         csv: File to write the table to.
     """
-    import logging
-
-    from speechxl.data.inventories import find_inventory
+    from speechxl.config import Phones
+    from speechxl.data.inventories import find_inventory, language_inventory
     from speechxl.errors import InputError
     from speechxl.files import write_text
-    from speechxl.models.weights import read_vocabulary
-    from speechxl.phonology.distance import new_metric
-    from speechxl.phonology.mapping import Settings, new_map
-    from speechxl.phonology.phoible import open_phoible
-    from speechxl.verbs.inventory_table import described
+    from speechxl.models.folders import read_card
+    from speechxl.models.vocabularies import read_vocabulary
     from speechxl.verbs.map_table import table
+    from speechxl.verbs.mapping import map_document, map_phones, metric_of
 
     if (language is None) == (inventory is None):
         raise InputError("Name the phones by --language, or by --inventory.")
-    vocabulary = read_vocabulary(model)
-    found = find_inventory(
-        language or inventory or "",
-        source=source,
-        phoible=phoible,
-        marginal=marginal,
-        split_diphthongs=split_diphthongs,
-    )
-    known = open_phoible(phoible)
-    metric = new_metric(distance, phoible=None if known is None else known.table, weights=weights)
-    settings = Settings(strategy=strategy, tau=tau, max_distance=max_distance)
-    try:
-        report = new_map(vocabulary, found, metric, settings).report
-    except InputError as error:
-        raise InputError(f"{model}: {error}") from None
+    phones = Phones(
+        strategy=strategy, tau=tau, penalty=penalty, weight=weight, max_distance=max_distance, max_far=max_far,
+        distance=distance, weights=weights, phoible=phoible, source=source, marginal=marginal, split_diphthongs=split_diphthongs,
+    )  # fmt: skip
+    vocabulary = read_vocabulary(model, model_language)
+    options: dict[str, Any] = {
+        "source": source, "phoible": phoible, "marginal": marginal, "split_diphthongs": split_diphthongs,
+    }  # fmt: skip
+    found = find_inventory(inventory, **options) if inventory else language_inventory(language or "", **options)
+    metric, features = metric_of(phones)
+    mapping = map_phones(model, vocabulary, found, metric, phones, read_card(model).phones)
     if csv is not None:
-        write_text(csv, report.csv())
-    if report.count("far", "unreachable") > max_far:
-        logging.getLogger(__name__).warning(
-            "%d of %d phones of %s are far from all of the model or cannot be reached; expect mistakes there",
-            report.count("far", "unreachable"), len(report.targets), found.title,
-        )  # fmt: skip
-    document = {"schema": 1, "model": model} | report.document
-    document["inventory"] = {**report.document["inventory"], **described(found)}
-    return Outcome(document, table(report, found))
+        write_text(csv, mapping.report.csv())
+    document = {"schema": 1, "model": model, **map_document(mapping, features)}
+    return Outcome(document, table(mapping.report, found))

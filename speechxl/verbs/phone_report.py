@@ -1,13 +1,14 @@
 """What `evaluate` says of models that write phones."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from speechxl.evaluation.phone_rates import phone_errors, phone_rates
 from speechxl.evaluation.phone_texts import model_inventory, read_texts
 from speechxl.phonology.distance import Metric, new_metric
 from speechxl.phonology.inventory import Inventory
-from speechxl.phonology.phoible import open_phoible
+from speechxl.phonology.known import known_features
 from speechxl.phonology.report import in_words
 from speechxl.symbols import shown
 from speechxl.verbs.inventory_table import columns
@@ -15,16 +16,16 @@ from speechxl.verbs.inventory_table import columns
 _SHOWN, _WORDS = 10, 5
 
 
-def phone_metric() -> tuple[Metric, str]:
-    """Features that errors are counted in, those of PHOIBLE where it is there, and where they are from.
+def phone_metric(folder: Path | None = None) -> tuple[Metric, str]:
+    """Features that errors are counted in, those of PHOIBLE where it is there or in a folder, and where they are from.
 
     Raises:
         InputError: If a folder of PHOIBLE is named and has none.
     """
-    phoible = open_phoible()
-    if phoible is None:
-        return new_metric("panphon"), "panphon"
-    return new_metric("phoible", phoible=phoible.table, weights="uniform"), phoible.version
+    table, version = known_features(folder)
+    if table.name == "panphon":
+        return new_metric("panphon"), version
+    return new_metric("phoible", phoible=table, weights="uniform"), version
 
 
 def add_phone_measures(
@@ -64,10 +65,10 @@ def phone_table(document: Mapping[str, Any]) -> str:
         rows += [("all", document), ("mean", document["macro"])]
     return "\n".join(
         [
-            columns([["language", "utterances", "PER (95 %)", "S", "D", "I", "folded PER (95 %)", "empty"]]
+            columns([["language", "utterances", "PER (95 %)", "S", "D", "I", "folded PER (95 %)", "empty", "inventory", "covers"]]
                     + [_edits(name, row) for name, row in rows]),
             "",
-            columns([["language", "PFER (95 %)", "PRiSM's PFER (95 %)", "attributes (95 %)", "inventory F1", "P", "R", "covered"]]
+            columns([["language", "PFER (95 %)", "PRiSM's PFER (95 %)", "attributes (95 %)", "phones F1", "P", "R", "given F1"]]
                     + [_features(name, row) for name, row in rows]),
             *_substitutions(document["confusions"]),
             *_notes(document),
@@ -78,14 +79,16 @@ def phone_table(document: Mapping[str, Any]) -> str:
 def _edits(name: str, row: Mapping[str, Any]) -> list[str]:
     counts = [str(row.get(kind, "")) for kind in ("substitutions", "deletions", "insertions")]
     empty = f"{row['empty']:.3f}" if "empty" in row else ""
-    return [name, str(row.get("sentences", "")), _rate(row, "per"), *counts, _rate(row, "per_folded"), empty]
+    known = row.get("inventory")
+    used = ["", ""] if known is None else [known["source"], _number(known["coverage"])]
+    return [name, str(row.get("sentences", "")), _rate(row, "per"), *counts, _rate(row, "per_folded"), empty, *used]
 
 
 def _features(name: str, row: Mapping[str, Any]) -> list[str]:
     rates = [_rate(row, kind) for kind in ("pfer", "pfer_panphon", "attribute_error")]
     scores = [_number(row["inventory_found"][kind]) for kind in ("f1", "precision", "recall")]
-    covered = row.get("inventory")
-    return [name, *rates, *scores, "" if covered is None else _number(covered["coverage"])]
+    given = row["inventory_given"]
+    return [name, *rates, *scores, "" if given is None else _number(given["f1"])]
 
 
 def _rate(row: Mapping[str, Any], name: str) -> str:

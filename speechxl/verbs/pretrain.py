@@ -83,7 +83,8 @@ def pretrain(
     """
     import torch
 
-    from speechxl.models.weights import Card, new_pretraining_model
+    from speechxl.models.folders import Card
+    from speechxl.models.making import new_pretraining_model
     from speechxl.verbs.contrastive import resolve_data, resolve_optim, run_contrastive
     from speechxl.verbs.recordings import read_speech
     from speechxl.verbs.training import settings_yaml

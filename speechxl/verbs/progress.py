@@ -5,10 +5,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Protocol, TypeVar
 
 from speechxl.data.audio import AudioError, probe
 from speechxl.shapes import Utterance
-from speechxl.verbs.recognise import Recognised
 
 log = logging.getLogger(__name__)
 _EVERY_S = 5.0
@@ -19,7 +19,18 @@ _CHUNK = 64
 """Headers that a thread reads at a time."""
 
 
-def watched(items: Iterable[Recognised], utterances: Sequence[Utterance]) -> Iterator[Recognised]:
+class Done(Protocol):
+    """What became of a recording."""
+
+    @property
+    def seconds(self) -> float:
+        """Audio of it."""
+
+
+Item = TypeVar("Item", bound=Done)
+
+
+def watched(items: Iterable[Item], utterances: Sequence[Utterance]) -> Iterator[Item]:
     """Passes results on, and every few seconds says how much is done and how long the rest takes.
 
     The headers, for the sum, are read by other threads meanwhile.

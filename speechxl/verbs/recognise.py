@@ -2,29 +2,32 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from speechxl.config import Search
 from speechxl.data.audio import AudioError, probe, read_utterance, utterance_blocks
-from speechxl.decoding.languages import Recognisers
 from speechxl.decoding.recogniser import Decoder
+from speechxl.decoding.recognisers import Recognisers
 from speechxl.errors import InputError
 from speechxl.heap import keep_heap
 from speechxl.models.device import choose_device, choose_precision
-from speechxl.models.weights import Card, load_ctc_model
+from speechxl.models.folders import Card
+from speechxl.models.weights import load_ctc_model
+from speechxl.phonology.mapping import PhoneMap
 from speechxl.shapes import SAMPLE_RATE, Hypothesis, Utterance
 from speechxl.text import UnknownLanguage, Vocabulary
 
 log = logging.getLogger(__name__)
-_GROUP_SECONDS = 600
+GROUP_SECONDS = 600
 """Audio that is held in memory and sorted by length together."""
 _LONG_SECONDS = 300
 """Longer recordings are read in blocks."""
@@ -50,6 +53,18 @@ class Recognised:
     """Why not."""
 
 
+@dataclass(frozen=True)
+class Engine:
+    """What recognises, here or elsewhere."""
+
+    recognise: Callable[[Sequence[Utterance]], Iterator[Recognised]]
+    """Gives what became of recordings in their order."""
+    precision: str
+    """``"32"`` or ``"bf16"``."""
+    units: str
+    """``"char"`` or ``"phoneme"``."""
+
+
 def load_recogniser(
     model: str,
     utterances: Iterable[Utterance] = (),
@@ -59,6 +74,8 @@ def load_recogniser(
     batch_seconds: float | None,
     window_seconds: float,
     model_language: str | None = None,
+    maps: Mapping[str, PhoneMap] | None = None,
+    alternatives: int = 0,
     lm: Path | None = None,
     lexicon: Path | None = None,
     hot_words: Sequence[str] | None = None,
@@ -75,6 +92,8 @@ def load_recogniser(
         batch_seconds: Audio of a batch.
         window_seconds: Audio that is decoded at once.
         model_language: Whose vocabulary, and adapter as in MMS, is used for all; None for that of each utterance.
+        maps: Of the model's phones to those of inventories, by language of the utterances; under ``""`` one for all.
+        alternatives: Other phones that are given with each.
         lm: Language model.
         lexicon: Words.
         hot_words: Words that are preferred.
@@ -87,6 +106,10 @@ def load_recogniser(
     keep_heap()
     device = choose_device(device)
     network, vocabulary, card = load_ctc_model(model, model_language)
+    if alternatives < 0:
+        raise InputError(f"--alternatives must be at least 0, got {alternatives}.")
+    if alternatives and vocabulary.units == "char":
+        raise InputError(f"{model}: --alternatives are those of phones, and the model writes characters.")
     decoder: Callable[[Vocabulary], Decoder] | None = None
     if lm or lexicon or hot_words or search.beam:
         if find_spec("flashlight") is None:
@@ -105,12 +128,12 @@ def load_recogniser(
 
         find_speech = SpeechDetector()
     recognisers = Recognisers(
-        network, vocabulary, decoder, normalise=card.normalise, device=device,
+        network, vocabulary, decoder, maps=maps, alternatives=alternatives, normalise=card.normalise, device=device,
         precision=choose_precision(precision, device),
-        batch_seconds=batch_seconds or (_CPU_BATCH if device == "cpu" else _BATCH), window_seconds=window_seconds,
+        batch_seconds=batch_limit(batch_seconds, device), window_seconds=window_seconds,
         find_speech=find_speech,
     )  # fmt: skip
-    if not vocabulary.languages:
+    if not recognisers.by_language:
         recognisers.of("")  # so that a language model that does not fit is named now
     check_languages(recognisers, utterances)
     return recognisers, card
@@ -129,10 +152,34 @@ def check_languages(recognisers: Recognisers, utterances: Iterable[Utterance]) -
             raise InputError(f"{utterance}: {error}; name one of them with --model_language.") from None
 
 
+@contextmanager
+def here(model: str, utterances: Iterable[Utterance], **settings: Any) -> Iterator[Engine]:
+    """Recognisers in this process.
+
+    Args:
+        model: As for `load_recogniser`.
+        utterances: Likewise.
+        **settings: All others of it.
+    """
+    recognisers, _ = load_recogniser(model, utterances, **settings)
+    yield Engine(partial(recognise, recognisers), recognisers.precision, recognisers.vocabulary.units)
+
+
 def recognise(recognisers: Recognisers, utterances: Sequence[Utterance]) -> Iterator[Recognised]:
     """Recognises recordings in the order given; bad ones are reported and passed over."""
-    for group in _groups(utterances):
-        for item in _recognise_group(recognisers, group):
+    return reported(recognise_groups(recognisers, utterances))
+
+
+def recognise_groups(recognisers: Recognisers, utterances: Sequence[Utterance]) -> Iterator[list[Recognised]]:
+    """The same, all that is done at once together, without a word about bad ones."""
+    for group in groups(utterances):
+        yield list(_recognise_group(recognisers, group))
+
+
+def reported(groups: Iterable[Sequence[Recognised]]) -> Iterator[Recognised]:
+    """Results one by one; bad recordings are logged."""
+    for group in groups:
+        for item in group:
             if item.hypothesis is None:
                 log.warning("%s", item.reason)
             yield item
@@ -154,13 +201,18 @@ def _recognise_group(recognisers: Recognisers, group: Sequence[tuple[Utterance, 
                 yield Recognised(utterance, 0.0, None, str(error))
 
 
-def _groups(utterances: Iterable[Utterance]) -> Iterator[list[tuple[Utterance, _Audio]]]:
-    """Recordings of some minutes together; a long one is alone."""
+def batch_limit(seconds: float | None, device: str) -> float:
+    """Seconds of a batch: as asked for, or what suits the device."""
+    return seconds or (_CPU_BATCH if device == "cpu" else _BATCH)
+
+
+def groups(utterances: Iterable[Utterance]) -> Iterator[list[tuple[Utterance, _Audio]]]:
+    """Recordings of some minutes together, with waveforms; a long one is alone, with its seconds, a bad one has a reason."""
     group: list[tuple[Utterance, _Audio]] = []
     size = 0.0
     for utterance, audio in _read_ahead(utterances):
         alone = isinstance(audio, float)
-        if group and (alone or size >= _GROUP_SECONDS):
+        if group and (alone or size >= GROUP_SECONDS):
             yield group
             group, size = [], 0.0
         group.append((utterance, audio))

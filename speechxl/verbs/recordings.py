@@ -16,6 +16,7 @@ from speechxl.data.shards import holds_shards
 from speechxl.errors import InputError, NothingMatched
 from speechxl.shapes import Utterance
 from speechxl.verbs.corpora import Corpora
+from speechxl.verbs.material import Material, material_of
 from speechxl.verbs.streamed import StreamedSpeech, read_shards
 from speechxl.verbs.training import seconds, usable, within, without
 
@@ -63,6 +64,11 @@ class Speech:
     def sample(self) -> list[Utterance]:
         """Some minutes to look at after training."""
         return self.dev or self.train[:: max(1, round(seconds(self.train) / _DEV_SECONDS))]
+
+    @property
+    def material(self) -> Material:
+        """For the page of a model."""
+        return material_of(self.train, self.dev)
 
     def batches(self, train: Callable[..., SpeechDataset], dev: SpeechDataset | None, **options: Any) -> EndlessData:
         """For training; ``train`` makes a dataset of utterances."""

@@ -13,6 +13,7 @@ from speechxl.data.shards import Shard, holds_shards, read_index
 from speechxl.data.streaming import Held, SpeechStream, StreamData, hold
 from speechxl.errors import InputError, NothingMatched
 from speechxl.shapes import Utterance
+from speechxl.verbs.material import Material, material_of_shards
 
 _HELD_SECONDS = 300
 
@@ -59,6 +60,11 @@ class StreamedSpeech:
     def sample(self) -> list[Utterance]:
         """Some minutes to look at after training."""
         return self.dev or self.first
+
+    @property
+    def material(self) -> Material:
+        """For the page of a model."""
+        return material_of_shards(self.train, self.dev)
 
     def batches(
         self,

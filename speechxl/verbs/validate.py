@@ -4,78 +4,93 @@ from pathlib import Path
 
 from speechxl.verbs.outcome import INVALID, Outcome
 
-DECODED_HOURS = 10
-"""Corpora up to this size are decoded unless told otherwise."""
-
 
 def validate(
     manifest: list[Path],
     *,
     split: str | None = None,
-    decode: bool | None = None,
+    decode: bool = False,
     strict: bool = False,
+    model: str | None = None,
+    model_language: str | None = None,
+    inventory: str | None = None,
+    column: str | None = None,
+    phoible: Path | None = None,
     out: Path | None = None,
     fix: Path | None = None,
+    threads: int | None = None,
+    cache: bool = True,
 ) -> Outcome:
     """Check manifests: audio, texts, languages, speakers and splits. Exit code 3 if there are errors.
 
     Args:
-        manifest: Manifests, or folders of recordings with their texts.
+        manifest: Manifests, or folders of recordings with their texts; several are checked as one corpus.
         split: Rows to check; by default all.
-        decode: Whether to decode all audio; by default up to 10 hours of it, else only headers are read.
+        decode: Decode all audio, which finds silence, copies, clipping and the like; else only headers are read.
         strict: Treat warnings as errors.
+        model: Model folder, or name on the hub, for which texts, lengths and languages are to be right.
+        model_language: Language whose vocabulary that is, where --model has one for each and is told which.
+        inventory: Phones that the column of phones may hold: "phoible" for those of each row's language, or what map's
+            --inventory takes.
+        column: Manifest column that is checked against them; by default that of --model, "phonemes" for --inventory.
+        phoible: Folder of PHOIBLE, in the place of the installed one.
         out: Folder for a file for each class of fault.
-        fix: Manifest to write, without the rows that have errors.
+        fix: Manifest to write, without the rows that have errors, and a list of those beside it.
+        threads: That read recordings; by default as many as there are processors.
+        cache: Keep what is measured of recordings, and read only those again that have changed.
     """
     import logging
+    import os
     from collections import defaultdict
 
-    from speechxl.data.checks import ERRORS, WARNINGS, Finding, check
-    from speechxl.data.manifest import scan_manifest, write_manifest
-    from speechxl.data.sources import read_corpora
+    from speechxl.data.checks.cache import cache_file
+    from speechxl.data.checks.classes import ERRORS, WARNINGS, Finding
+    from speechxl.data.checks.corpus import check
+    from speechxl.data.checks.texts import target
+    from speechxl.errors import InputError
     from speechxl.files import write_text
-    from speechxl.models.frames import FrameGeometry
-    from speechxl.objectives.ctc import frames_needed
-    from speechxl.shapes import Utterance
-    from speechxl.verbs.training import seconds
+    from speechxl.models.frames import FrameGeometry, frames_needed
+    from speechxl.verbs.validate_result import read_rows, summary, write_fixed
+    from speechxl.verbs.validate_symbols import allowed
 
-    utterances: list[Utterance] = []
-    found: dict[str, list[Finding]] = defaultdict(list)
-    for path in manifest:
-        path = path / "manifest.tsv" if (path / "manifest.tsv").exists() else path
-        rows, faults = (read_corpora([path]), []) if path.is_dir() else scan_manifest(path)
-        utterances += [row for row in rows if split is None or row.split == split]
-        found["manifest"] += [Finding("manifest", fault.place, "", fault.message) for fault in faults]
-    hours = seconds(utterances) / 3600
-    decode = hours <= DECODED_HOURS if decode is None else decode
+    utterances, faults = read_rows(manifest, split)
+    symbols, languages = allowed(model, model_language, inventory, column, phoible)
+    if symbols and utterances and not any(target(row, symbols.column) for row in utterances):
+        raise InputError(
+            f"{', '.join(map(str, manifest))}: column {symbols.column!r}, which is checked against {symbols.source}, is empty in "
+            "all rows; name another with --column."
+        )
+    hours = sum(row.seconds for row in utterances) / 3600
     logging.getLogger(__name__).info(
         "%d utterances, %.2f h, %s", len(utterances), hours, "decoding all audio" if decode else "reading headers only"
     )
-    for finding in check(utterances, decode=decode, frames=FrameGeometry().num_frames, frames_needed=frames_needed):
-        found[finding.kind].append(finding)
-    lines = [f"{len(utterances)} utterances, {hours:.2f} h"]
-    for kind, meaning in (ERRORS | WARNINGS).items():
-        if items := found[kind]:
-            lines.append(f"{'error' if kind in ERRORS else 'warning':7s}  {kind}: {len(items)} ({meaning})")
-            lines += [f"           {item.place}: {item.message}" for item in items[:3]]
-            if out is not None:
-                table = "".join(f"{item.place}\t{item.id}\t{item.message}\n" for item in items)
-                write_text(out / f"{kind}.tsv", "place\tid\tmessage\n" + table)
-    wrong = {item.place for items in found.values() for item in items if item.is_error}
-    if fix is not None:
-        kept = [utterance for utterance in utterances if str(utterance) not in wrong]
-        write_manifest(fix, kept)
-        lines.append(f"{fix}: {len(kept)} of {len(utterances)} utterances kept")
-    counts = {kind: len(items) for kind, items in found.items() if items}
-    failed = bool(wrong) or (strict and bool(counts))
-    lines.append("there are errors" if failed else "no errors")
+    found: dict[str, list[Finding]] = defaultdict(list)
+    for item in faults:
+        found[item.kind].append(item)
+    for item in check(
+        utterances, decode=decode, frames=FrameGeometry().num_frames, frames_needed=frames_needed, symbols=symbols,
+        languages=languages, threads=threads or os.cpu_count() or 1, cache=cache_file() if cache else None,
+    ):  # fmt: skip
+        found[item.kind].append(item)
+    found = {kind: found[kind] for kind in (*ERRORS, *WARNINGS) if kind in found}
+    for kind, items in found.items():
+        if out is not None:
+            table = "".join(f"{item.place}\t{item.id}\t{item.message}\n" for item in items)
+            write_text(out / f"{kind}.tsv", "place\tid\tmessage\n" + table)
+    dropped = write_fixed(fix, utterances, found) if fix is not None else None
+    counts = {kind: len(items) for kind, items in found.items()}
+    errors = {kind: count for kind, count in counts.items() if kind in ERRORS}
+    failed = bool(errors) or (strict and bool(counts))
     document = {
         "schema": 1,
         "utterances": len(utterances),
         "hours": hours,
         "decoded": decode,
-        "errors": {kind: count for kind, count in counts.items() if kind in ERRORS},
+        "errors": errors,
         "warnings": {kind: count for kind, count in counts.items() if kind in WARNINGS},
         "findings": [vars(item) for items in found.values() for item in items],
     }
-    return Outcome(document, "\n".join(lines), INVALID if failed else 0)
+    if dropped is not None:
+        document["fixed"] = {"manifest": str(fix), "utterances": len(utterances) - dropped.rows, **vars(dropped)}
+    text = summary(document, found, out, dropped, failed=failed)
+    return Outcome(document, text, INVALID if failed else 0)

@@ -37,7 +37,8 @@ def vocab(
 
     vocabulary = None
     if model is not None:
-        from speechxl.models.weights import read_card, read_vocabulary
+        from speechxl.models.folders import read_card
+        from speechxl.models.vocabularies import read_vocabulary
 
         vocabulary = read_vocabulary(model, model_language)
         if units not in (None, vocabulary.units):

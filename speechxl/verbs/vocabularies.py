@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from speechxl.errors import InputError
-from speechxl.models.weights import read_vocabularies
+from speechxl.models.vocabularies import read_vocabularies
 from speechxl.shapes import Utterance
 from speechxl.symbols import Line, Occurrences, code_points, count_parts, count_words, shown, unknown
 from speechxl.text import UnknownLanguage, Vocabularies, Vocabulary, normalise

@@ -1,9 +1,11 @@
 import pytest
 
 from speechxl.data.espeak import phonemes, tokens, voices
-from speechxl.data.inventories import espeak_inventory, find_inventory, words
+from speechxl.data.inventories import espeak_inventory, find_inventory, language_inventory, words
+from speechxl.data.languages import find_language
 from speechxl.errors import InputError
 from speechxl.phonology.phoible import open_phoible
+from tests.phonology.conftest import write_release
 
 
 @pytest.fixture
@@ -40,6 +42,39 @@ def test_files_and_names_are_told_apart(tmp_path, monkeypatch):
         find_inventory("phones.txt")
     with pytest.raises(InputError, match="PHOIBLE is not installed"):
         find_inventory("swh")
+
+
+def test_a_language_is_no_folder_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "arb").mkdir()
+    (tmp_path / "arb" / "manifest.tsv").write_text("path\tphonemes\na.wav\tp\n")
+    folder = write_release(tmp_path / "release")
+    assert find_inventory("arb", phoible=folder).symbols == ("p",)
+    assert language_inventory("arb", phoible=folder).symbols == ("a\u0303", "b", "i", "m", "mb")
+    assert language_inventory("quy", source="2", phoible=folder, split_diphthongs=True).symbols == ("a", "i", "m", "p")
+
+
+@pytest.mark.parametrize(
+    "name", ["arb", "ar", "ARB", "ar-EG", "Arabic", "Standard Arabic", "bbbb1234", "Árabe", "arabe"]
+)
+def test_a_language_is_the_same_whatever_it_is_called(tmp_path, name):
+    found = language_inventory(name, phoible=write_release(tmp_path / "release"))
+    assert (found.language, found.symbols) == ("arb", ("a\u0303", "b", "i", "m", "mb"))
+
+
+def test_a_language_that_phoible_lacks_is_named_by_its_code(tmp_path):
+    folder = write_release(tmp_path / "release")
+    with pytest.raises(InputError, match=r"has no inventory of 'arz'; of ara, .* it has arb Árabe"):
+        language_inventory("Egyptian Arabic", phoible=folder)
+    with pytest.raises(InputError, match=r"has no inventory of 'Ayacuch'; nearest are quy"):
+        language_inventory("Ayacuch", phoible=folder)
+
+
+def test_what_a_name_is_taken_for_is_said_of_inventories_too(tmp_path, caplog):
+    find_language.cache_clear()
+    with caplog.at_level("INFO"):
+        language_inventory("Arabic", phoible=write_release(tmp_path / "release"))
+    assert any(message.startswith("language 'Arabic' is taken for arb") for message in caplog.messages)
 
 
 def test_vowels_can_take_the_place_of_diphthongs(tmp_path):

@@ -73,3 +73,12 @@ def test_some_lines_or_all_are_forgotten_also_those_of_an_interrupted_run(path):
 def test_no_result_is_an_empty_file(path):
     Lines(path).finish([])
     assert path.read_text() == ""
+
+
+def test_a_line_is_read_before_and_after_the_end(tmp_path):
+    lines = Lines(tmp_path / "l.jsonl")
+    lines.add({"audio": "a", "text": "moja"})
+    lines.add({"audio": "b", "text": "mbili"})
+    assert lines.read("b") == {"audio": "b", "text": "mbili"}
+    lines.finish(["b", "a"])
+    assert lines.read("a") == Lines(tmp_path / "l.jsonl").read("a") == {"audio": "a", "text": "moja"}

@@ -7,7 +7,7 @@ import torch
 from speechxl.decoding.recogniser import Recogniser
 from speechxl.decoding.windows import windows
 from speechxl.models.frames import FrameGeometry
-from speechxl.models.weights import new_ctc_model
+from speechxl.models.making import new_ctc_model
 from tests.conftest import small_preset
 
 GEOMETRY = FrameGeometry()

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from speechxl.decoding.languages import Recognisers
 from speechxl.decoding.recogniser import Recogniser
-from speechxl.models.weights import new_ctc_model
+from speechxl.decoding.recognisers import Recognisers
+from speechxl.models.making import new_ctc_model
 from speechxl.text import UnknownLanguage, Vocabularies, Vocabulary
 from tests.conftest import small_preset
 

@@ -9,14 +9,10 @@ from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 from speechxl.config import Adapter
 from speechxl.errors import InputError
 from speechxl.models.adapters import fingerprint
-from speechxl.models.weights import (
-    Card,
-    load_ctc_model,
-    load_encoder_for_ctc,
-    load_pretraining_model,
-    new_pretraining_model,
-    save_model,
-)
+from speechxl.models.folders import Card
+from speechxl.models.making import new_pretraining_model
+from speechxl.models.saving import save_model
+from speechxl.models.weights import load_ctc_model, load_encoder_for_ctc, load_pretraining_model
 from speechxl.text import Vocabulary
 from speechxl.verbs.adapter import add
 from tests import fairseq

@@ -14,15 +14,10 @@ from transformers import Wav2Vec2ForPreTraining
 
 from speechxl.errors import InputError
 from speechxl.models.fairseq import is_checkpoint, read_checkpoint
-from speechxl.models.weights import (
-    Card,
-    load_ctc_model,
-    load_encoder_for_ctc,
-    load_pretraining_model,
-    read_card,
-    read_vocabulary,
-    save_model,
-)
+from speechxl.models.folders import Card, read_card
+from speechxl.models.saving import save_model
+from speechxl.models.vocabularies import read_vocabulary
+from speechxl.models.weights import load_ctc_model, load_encoder_for_ctc, load_pretraining_model
 from speechxl.text import Vocabulary
 from tests import fairseq
 from tests.conftest import NO_DROPOUT

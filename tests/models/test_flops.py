@@ -5,7 +5,7 @@ import torch
 
 from speechxl.config import PRESETS, Architecture, Contrast, Dropout, Mask, resolve, settle
 from speechxl.models.flops import TRAINING, flop_counter, flops_per_second
-from speechxl.models.weights import configuration, new_pretraining_model
+from speechxl.models.making import configuration, new_pretraining_model
 from speechxl.shapes import Batch
 from speechxl.tasks.pretraining import Pretraining
 

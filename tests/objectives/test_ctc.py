@@ -1,7 +1,10 @@
+import itertools
+
 import pytest
 import torch
 
-from speechxl.objectives.ctc import ctc_loss, frames_needed
+from speechxl.models.frames import frames_needed
+from speechxl.objectives.ctc import ctc_loss, occupancies
 
 
 def test_equals_torch_on_float32_logits():
@@ -42,3 +45,16 @@ def test_frames_needed_are_the_fewest_with_a_finite_loss(tokens, frames):
                     emissions, target, torch.tensor([given]), torch.tensor([len(tokens)])
                 )
                 assert loss.isfinite() == (given >= frames)
+
+
+def test_occupancies_are_the_shares_of_all_alignments():
+    emissions = torch.randn(5, 4, generator=torch.Generator().manual_seed(0)).log_softmax(-1)
+    total, found = 0.0, torch.zeros(5, 4)
+    for path in itertools.product(range(4), repeat=5):
+        written = [symbol for symbol, _ in itertools.groupby(path) if symbol]
+        if written == [2, 2]:
+            probability = emissions[range(5), path].sum().exp()
+            total += probability
+            found[range(5), path] += probability
+    torch.testing.assert_close(occupancies(emissions, torch.tensor([2, 2]), 0), found / total, atol=1e-5, rtol=1e-4)
+    assert (occupancies(emissions, torch.tensor([2, 2, 2, 2]), 0) == 0).all()  # no alignment

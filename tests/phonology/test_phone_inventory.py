@@ -1,14 +1,17 @@
+import pickle
+
 import pytest
 
 from speechxl.errors import InputError
 from speechxl.phonology.inventory import (
+    Inventory,
     difference,
     inventory_of_texts,
     new_inventory,
     phoible_inventory,
     read_inventory,
 )
-from speechxl.phonology.ipa import UnknownPhone
+from speechxl.phonology.ipa import UnknownPhone, canonical
 
 
 def test_the_union_the_largest_and_one_inventory(small):
@@ -33,6 +36,23 @@ def test_the_union_the_largest_and_one_inventory(small):
         phoible_inventory(small, "", "7")
     with pytest.raises(InputError, match="'union', 'largest' or the number of an inventory was expected, not 'both'"):
         phoible_inventory(small, "quy", "both")
+
+
+def test_an_inventory_holds_phones_in_their_one_spelling_whatever_it_is_made_of():
+    made = Inventory(["tʃ", "g", "a˥", "t̠ʃ", "ã"])
+    assert made.symbols == ("a", "a\u0303", "t͡ʃ", "ɡ")
+    assert Inventory(made.symbols) == made == Inventory(reversed(made.symbols))
+    assert pickle.loads(pickle.dumps(made)) == made
+    with pytest.raises(InputError, match="list: there are no phones in the inventory"):
+        Inventory(["˥"])
+    with pytest.raises(UnknownPhone, match=r"U\+0040 COMMERCIAL AT is not IPA"):
+        Inventory(["@"])
+
+
+def test_every_inventory_of_phoible_stays_as_it_is(phoible):
+    for doculect in list(phoible.doculects.values())[::10]:
+        spelled = {canonical(row.phoneme) for row in phoible.rows(doculect.id) if row.kind != "tone"}
+        assert set(phoible_inventory(phoible, "", str(doculect.id)).symbols) == spelled
 
 
 def test_a_list_has_one_order():

@@ -3,9 +3,10 @@ import io
 import json
 
 from speechxl.phonology.distance import new_metric
+from speechxl.phonology.features import panphon_table
 from speechxl.phonology.inventory import new_inventory
 from speechxl.phonology.mapping import Settings, new_map
-from speechxl.phonology.report import Training, in_words
+from speechxl.phonology.report import Training, attributes, in_words
 from speechxl.text import Vocabulary
 
 SYMBOLS = ("<pad>", "p", "tʃ", "ʂ", "i", "a", "☃", "ʒ")
@@ -64,3 +65,22 @@ def test_differences_are_said_in_words():
     assert in_words(["+spreadGlottis", "-periodicGlottalSource", "+→-nasal", "0tense", "+unheard"]) == [
         "aspirated", "voiceless", "nasal then oral", "no tense", "+unheard",
     ]  # fmt: skip
+
+
+def test_a_phone_is_described_in_words():
+    table = panphon_table()
+    assert set(attributes(table, "b")) == {
+        "consonantal", "obstruent", "stopped", "oral", "voiced", "anterior", "labial", "unrounded",
+    }  # fmt: skip
+    assert {"nasal then oral", "voiced"} <= set(attributes(table, "mb"))
+    assert {"not high then high", "syllabic"} <= set(attributes(table, "ai"))
+    assert "voiceless" in attributes(table, "pʰ")
+    assert "aspirated" in attributes(table, "pʰ")
+    assert not [word for word in attributes(table, "k") if word.startswith(("not ", "no "))]
+    assert attributes(table, "☃") is None
+
+
+def test_every_segment_of_phoible_is_described(phoible):
+    named = [attributes(phoible.table, symbol) for symbol in phoible.table.symbols]
+    assert len(named) > 3_000
+    assert all(words and len(set(words)) == len(words) for words in named)

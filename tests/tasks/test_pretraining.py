@@ -9,7 +9,7 @@ from transformers import Wav2Vec2ForPreTraining
 from transformers.models.wav2vec2.modeling_wav2vec2 import _compute_mask_indices, _sample_negative_indices
 
 from speechxl.config import PRESETS, Contrast, Mask, resolve, settle
-from speechxl.models.weights import configuration, with_encoder
+from speechxl.models.making import configuration, with_encoder
 from speechxl.shapes import Batch, Encoded
 from speechxl.tasks import pretraining
 from speechxl.tasks.collapse import collapse_sign

@@ -19,7 +19,7 @@ from transformers import Wav2Vec2ForPreTraining
 
 from speechxl.config import Optim
 from speechxl.errors import InputError
-from speechxl.models.weights import new_pretraining_model
+from speechxl.models.making import new_pretraining_model
 from speechxl.tasks.checkpoints import CHECKPOINT, AtomicCheckpointIO
 from speechxl.tasks.processes import environment, places, rank, world_size
 from speechxl.tasks.strategies import Sharded, choose_strategy

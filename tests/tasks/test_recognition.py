@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from speechxl.config import Augment
-from speechxl.models.weights import new_ctc_model
+from speechxl.models.making import new_ctc_model
 from speechxl.shapes import Batch, Targets
 from speechxl.tasks.recognition import Recognition
 from speechxl.text import Vocabularies

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from speechxl.config import Contrast, Dropout, Mask, settle
 from speechxl.models import attention, dropout, extractor
-from speechxl.models.weights import new_pretraining_model
+from speechxl.models.making import new_pretraining_model
 from speechxl.shapes import Batch
 from speechxl.tasks import pretraining
 from speechxl.tasks.pretraining import Pretraining

@@ -14,7 +14,7 @@ from speechxl.config import PRESETS, Contrast, Data, Dropout, Mask, Optim, Probe
 from speechxl.data.batching import Corpus, EpochBatches
 from speechxl.data.manifest import read_manifest
 from speechxl.models.flops import flops_per_second
-from speechxl.models.weights import configuration, new_pretraining_model
+from speechxl.models.making import configuration, new_pretraining_model
 from speechxl.shapes import Batch
 from speechxl.tasks.base import Task
 from speechxl.tasks.pretraining import Pretraining

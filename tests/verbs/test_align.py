@@ -10,7 +10,9 @@ from speechxl.cli import main
 from speechxl.data.alignments import read_alignment
 from speechxl.data.manifest import read_manifest, write_manifest
 from speechxl.errors import InputError, NothingMatched
-from speechxl.models.weights import Card, new_ctc_model, save_model
+from speechxl.models.folders import Card
+from speechxl.models.making import new_ctc_model
+from speechxl.models.saving import save_model
 from speechxl.text import Vocabulary
 from speechxl.verbs.align import align
 from speechxl.verbs.aligning import doubt

@@ -31,6 +31,8 @@ def test_languages_are_counted_apart_and_add_up(ctc_folder, corpus):
     assert sum(part["units"] for part in parts.values()) == document["units"]
     assert sum(part["deletions"] for part in parts.values()) == document["deletions"]
     only = evaluate(str(ctc_folder), [corpus], language=["swh"]).document
+    for name in ("sw", "Swahili"):
+        assert evaluate(str(ctc_folder), [corpus], language=[name]).document["per_language"] == only["per_language"]
     assert only["cer"] == parts["swh"]["cer"]
 
 

@@ -16,7 +16,10 @@ from safetensors.torch import load_file
 from speechxl.config import Adapter, Augment, Optim, Watch
 from speechxl.data.manifest import read_manifest, write_manifest
 from speechxl.errors import InputError, Interrupted
-from speechxl.models.weights import Card, load_ctc_model, new_pretraining_model, save_model
+from speechxl.models.folders import Card
+from speechxl.models.making import new_pretraining_model
+from speechxl.models.saving import save_model
+from speechxl.models.weights import load_ctc_model
 from speechxl.tasks.checkpoints import checkpoint_step
 from speechxl.tasks.recognition import Recognition
 from speechxl.verbs import best, lr_finder
@@ -378,7 +381,7 @@ def test_the_best_models_are_averaged(corpus, tmp_path, monkeypatch):
         return averaged[-1]
 
     monkeypatch.setattr(best.BestWeights, "average", spy)
-    monkeypatch.setattr("speechxl.verbs.best.count_errors", lambda *_: SimpleNamespace(rate=0.0))
+    monkeypatch.setattr("speechxl.verbs.dev_scores.count_errors", lambda *_: SimpleNamespace(rate=0.0))
     watch = Watch(log_every=1, eval_every=1)
     outcome = scratch(corpus, tmp_path / "m", average_best=3, max_steps=6, watch=watch, optim=Optim(lr=1e-2))
     assert outcome.document["best"] == {"step": [*averaged[0]], "error": 0.0}

@@ -6,9 +6,11 @@ import torch
 
 from speechxl.cli import main
 from speechxl.errors import InputError
-from speechxl.models.weights import Card, new_ctc_model, save_model
+from speechxl.models.folders import Card
+from speechxl.models.making import new_ctc_model
+from speechxl.models.saving import save_model
 from speechxl.phonology.phoible import open_phoible
-from speechxl.text import Vocabulary
+from speechxl.text import Vocabularies, Vocabulary
 from speechxl.verbs.map import map as map_phones
 from tests.conftest import small_preset
 from tests.phonology.conftest import write_release
@@ -45,6 +47,17 @@ def foreign(tmp_path):
     return str(folder)
 
 
+def test_one_of_separate_vocabularies_is_mapped(tmp_path):
+    vocabularies = Vocabularies.from_texts({"deu": ["p a"], "fra": ["p i"]}, "phoneme")
+    card = Card(normalise=True, preset="tiny", units="phoneme", vocabulary=vocabularies.hash)
+    save_model(tmp_path / "m", new_ctc_model(small_preset(), vocabularies), card, vocabularies)
+    for language, found in (("deu", "a p"), ("fra", "i p")):
+        text = map_phones(str(tmp_path / "m"), model_language=language, language="quy", distance="phoible").text
+        assert text.splitlines()[1].endswith(f": {found}")
+    with pytest.raises(InputError, match=r"choose one with --model_language: deu, fra"):
+        map_phones(str(tmp_path / "m"), language="quy", distance="phoible")
+
+
 def test_a_language_is_mapped(phones, tmp_path):
     outcome = map_phones(phones, language="quy", distance="phoible", csv=tmp_path / "map.csv")
     document = json.loads(json.dumps(outcome.document))
@@ -52,7 +65,7 @@ def test_a_language_is_mapped(phones, tmp_path):
     assert document["inventory"]["ids"] == [1, 2]
     assert {row["target"]: row["status"] for row in document["targets"]}["p"] == "exact"
     lines = outcome.text.splitlines()
-    assert lines[0] == "quy Ayacucho Quechua (phoible:union): 6 phones; strategy soft, distance phoible:fitted"
+    assert lines[0] == "quy Ayacucho Quechua (phoible:union): 6 phones; strategy soft tau 0.6, distance phoible:fitted"
     assert lines[1] == "the model has 3 of them (50%): a i p"
     with (tmp_path / "map.csv").open(encoding="utf-8") as file:
         assert [row["target"] for row in csv.DictReader(file)] == document["inventory"]["phones"]

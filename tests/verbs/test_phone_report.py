@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from importlib.metadata import version
 
 import jiwer
 import pytest
@@ -7,7 +8,9 @@ import torch
 
 from speechxl.cli import main
 from speechxl.data.manifest import read_manifest, write_manifest
-from speechxl.models.weights import Card, new_ctc_model, save_model
+from speechxl.models.folders import Card
+from speechxl.models.making import new_ctc_model
+from speechxl.models.saving import save_model
 from speechxl.phonology.inventory import new_inventory
 from speechxl.phonology.phoible import open_phoible
 from speechxl.text import Vocabulary
@@ -16,14 +19,7 @@ from speechxl.verbs.phone_report import add_phone_measures, phone_metric, phone_
 from tests.conftest import small_preset
 from tests.phonology.conftest import write_release
 
-
-@pytest.fixture(autouse=True)
-def no_phoible(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("SPEECHXL_PHOIBLE", raising=False)
-    open_phoible.cache_clear()
-    yield
-    open_phoible.cache_clear()
+pytestmark = pytest.mark.usefixtures("no_phoible")
 
 
 @pytest.fixture
@@ -53,7 +49,7 @@ def test_a_model_of_phones_is_measured_by_phones(phones, spoken, tmp_path):
     assert document["cer"] is document["wer"] is None
     assert document["inventory"]["source"] == "model"
     assert document["inventory"]["missing"].keys() == {"ɔ"}
-    assert document["features"] == {"source": "panphon", "version": "panphon"}
+    assert document["features"] == {"source": "panphon", "version": f"panphon {version('panphon')}"}
     assert document["macro"]["languages"] == 2
     for part in document["per_language"].values():
         assert part["inventory"]["size"] == 5

@@ -54,6 +54,21 @@ def test_a_table_with_named_columns(recordings, tmp_path, capsys):
     assert main([str(argument) for argument in arguments]) == 0
     assert json.loads(capsys.readouterr().out)["utterances"] == 1
     assert read_manifest(tmp_path / "m.tsv")[0].text == "a b"
+    arguments = [
+        "prepare",
+        "csv",
+        recordings / "t.csv",
+        tmp_path / "n.tsv",
+        "--columns",
+        "text=ipa",
+        "path=clip",
+        "--json",
+    ]
+    assert main([str(argument) for argument in arguments]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["utterances"] == 1
+    assert "columns: text = 'ipa', path = 'clip'" in captured.err
+    assert read_manifest(tmp_path / "n.tsv")[0].text == "a b"
 
 
 def test_nothing_usable_is_exit_code_5(tmp_path, capsys):
@@ -65,9 +80,8 @@ def test_nothing_usable_is_exit_code_5(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"language": "xyzzy"}, "'xyzzy' is not an ISO 639-3 code"),
-        ({"language": "en"}, "use 'eng'"),
-        ({"columns": {"text": "a"}}, "a folder has none"),
+        ({"language": "xyzzy"}, "'xyzzy' is no language of ISO 639-3"),
+        ({"columns": {"text": "a"}}, "--columns is of csv, .*; 'folder' has no use for it"),
     ],
 )
 def test_wrong_settings_are_explained(recordings, tmp_path, options, message):
@@ -113,7 +127,7 @@ def test_shards_are_named_after_the_folder_and_take_what_the_manifest_does_not_s
         ("shards", {"shard_seconds": 0.0}, "--shard_seconds must be a positive number of seconds, got 0"),
         ("shards", {"threads": 0}, "--threads must be at least 1, got 0"),
         ("shards", {"corpus": "a/b"}, "corpus 'a/b' cannot name a file"),
-        ("folder", {"corpus": "a"}, "'folder' writes a manifest"),
+        ("folder", {"corpus": "a"}, "--corpus is of shards; 'folder' has no use for it"),
     ],
 )
 def test_wrong_settings_of_shards_are_explained(corpus, tmp_path, kind, options, message):
@@ -122,3 +136,16 @@ def test_wrong_settings_of_shards_are_explained(corpus, tmp_path, kind, options,
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file: is a file, a folder for the shards was expected"):
         prepare("shards", corpus, tmp_path / "file")
+
+
+def test_languages_are_named_in_any_way_and_written_as_iso_639_3(corpus, tmp_path):
+    rows = read_manifest(corpus / "manifest.tsv")
+    lines = [
+        "path\ttext\tlanguage",
+        *(f"{row.path}\t{row.text}\t{name}" for row, name in zip(rows, ["Swahili", "", "en"], strict=False)),
+    ]
+    (tmp_path / "t.tsv").write_text("\n".join(lines) + "\n")
+    assert prepare("csv", tmp_path / "t.tsv", tmp_path / "m.tsv", language="Ayacucho Quechua").code == 0
+    assert [row.language for row in read_manifest(tmp_path / "m.tsv")] == ["swh", "quy", "eng"]
+    with pytest.raises(InputError, match="'Quechwa' is no language of ISO 639-3; nearest are que"):
+        prepare("csv", tmp_path / "t.tsv", tmp_path / "n.tsv", language="Quechwa")

@@ -119,7 +119,7 @@ def test_a_language_that_nothing_reads_leaves_the_others(corpus, tmp_path):
         ("quy", {}, "no voice for 'quy'; of its macrolanguage que it has qu"),
         ("", {}, "--g2p espeak needs the language of the rows: name it with --language"),
         ("swh", {"g2p": "none.tsv"}, "none.tsv: there is no such file"),
-        ("swh", {"corpus": "a"}, "--corpus and --shard_seconds are of shards"),
+        ("swh", {"corpus": "a"}, "--corpus is of shards"),
     ],
 )
 def test_wrong_settings_are_explained(corpus, tmp_path, language, options, message):
@@ -129,7 +129,7 @@ def test_wrong_settings_are_explained(corpus, tmp_path, language, options, messa
 
 
 def test_settings_of_phonemes_are_of_no_other_kind(corpus, tmp_path):
-    with pytest.raises(InputError, match="--unknown is of phonemes, not of folder"):
+    with pytest.raises(InputError, match="--unknown is of phonemes; 'folder' has no use for it"):
         prepare("folder", corpus, tmp_path / "m.tsv", unknown="skip")
 
 

@@ -13,7 +13,9 @@ from speechxl.config import Contrast, Data, Probe, Sampling, Watch
 from speechxl.data.manifest import read_manifest, write_manifest
 from speechxl.errors import InputError
 from speechxl.models.compiling import compiled_layers
-from speechxl.models.weights import Card, load_pretraining_model, read_card, save_model
+from speechxl.models.folders import Card, read_card
+from speechxl.models.saving import save_model
+from speechxl.models.weights import load_pretraining_model
 from speechxl.tasks import training
 from speechxl.tasks.pretraining import Pretraining
 from speechxl.verbs import probing

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from speechxl import load
 from speechxl.cli import main
@@ -13,7 +14,10 @@ from speechxl.data.audio import read_audio
 from speechxl.data.manifest import read_manifest, write_manifest
 from speechxl.errors import InputError, Interrupted
 from speechxl.models import onnx as writer
-from speechxl.models.weights import Card, load_ctc_model, new_ctc_model, save_model
+from speechxl.models.folders import Card
+from speechxl.models.making import new_ctc_model
+from speechxl.models.saving import save_model
+from speechxl.models.weights import load_ctc_model
 from speechxl.tasks.recognition import Recognition
 from speechxl.text import Vocabularies
 from speechxl.verbs import recognise
@@ -25,6 +29,7 @@ from speechxl.verbs.finetune import finetune
 from speechxl.verbs.transcribe import transcribe
 from speechxl.verbs.vocab import vocab
 from tests.conftest import WORDS, small_preset
+from tests.models.test_adapters import multilingual
 from tests.verbs.test_finetune import QUICK, change, scratch
 
 WATCH = Watch(log_every=1, eval_every=2)
@@ -148,7 +153,9 @@ def test_python_is_told_the_language(folder, corpus):
     assert found["quy"].language == "quy"
     samples = read_audio(path)
     assert model.transcribe(samples, 16_000, language="swh").text == found["swh"].text
-    assert load(folder, precision="32", model_language="swh").transcribe(path).text == found["swh"].text
+    assert model.transcribe(samples, 16_000, language="Swahili").text == found["swh"].text
+    for name in ("swh", "sw", "Kiswahili"):
+        assert load(folder, precision="32", model_language=name).transcribe(path).text == found["swh"].text
     assert [result.text for result in model.transcribe_all(corpus / "manifest.tsv")] == [
         *texts(transcribe(str(folder), [str(corpus / "manifest.tsv")], precision="32").document).values()
     ]
@@ -244,7 +251,7 @@ def test_a_run_repeats_from_its_settings(corpus, tmp_path):
 def test_the_average_of_the_best_is_measured_in_each_language(corpus, tmp_path, monkeypatch):
     measured = []
     monkeypatch.setattr(
-        "speechxl.verbs.best.count_errors",
+        "speechxl.verbs.dev_scores.count_errors",
         lambda references, hypotheses, unit: measured.append(len(references)) or type("", (), {"rate": 0.0}),
     )
     watch = Watch(log_every=1, eval_every=1)
@@ -333,3 +340,16 @@ def test_a_language_to_start_from_needs_a_model_that_has_it(corpus, tmp_path, pr
             str(pretrained_folder), train=[corpus], out=tmp_path / "m", model_language="quy",
             adapter=Adapter("lora"), **QUICK,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("adapter", [Adapter(), Adapter("mms", dim=4, name="quy")])
+def test_fine_tuning_starts_from_the_adapter_of_a_language(corpus, tmp_path, adapter):
+    mms = multilingual(tmp_path / "mms")
+    options = {**QUICK, "optim": Optim(lr=1e-9), "freeze_extractor": True, "freeze_encoder": 0.0, "adapter": adapter}
+    finetune(str(mms), train=[corpus], out=tmp_path / "m", model_language="swh", **options)
+    model, _, _ = load_ctc_model(str(tmp_path / "m"))
+    layer = "wav2vec2.encoder.layers.0.adapter_layer.linear_1.weight"
+    own, other = (load_file(mms / f"adapter.{language}.safetensors")[layer] for language in ("swh", "eng"))
+    torch.testing.assert_close(model.state_dict()[layer], own, atol=1e-6, rtol=0)
+    assert not torch.allclose(model.state_dict()[layer], other, atol=1e-2)
+    assert evaluate(str(tmp_path / "m"), [corpus], precision="32").document["utterances"] == 14

@@ -9,7 +9,7 @@ from speechxl.config import Data, Guard, Optim, Probe, Sampling, Watch
 from speechxl.data.manifest import read_manifest, write_manifest
 from speechxl.data.shards import read_index
 from speechxl.errors import InputError, NothingMatched
-from speechxl.models.weights import read_card
+from speechxl.models.folders import read_card
 from speechxl.tasks.checkpoints import CHECKPOINT, AtomicCheckpointIO
 from speechxl.verbs.adapt import adapt
 from speechxl.verbs.prepare import prepare

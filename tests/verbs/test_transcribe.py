@@ -15,7 +15,9 @@ from speechxl.decoding import transcripts
 from speechxl.decoding.output import write
 from speechxl.errors import InputError
 from speechxl.files import write_text
-from speechxl.models.weights import Card, new_ctc_model, save_model
+from speechxl.models.folders import Card
+from speechxl.models.making import new_ctc_model
+from speechxl.models.saving import save_model
 from speechxl.shapes import Utterance
 from speechxl.text import Vocabulary
 from speechxl.verbs.transcribe import transcribe

@@ -1,6 +1,7 @@
 """A release of Mozilla Common Voice (Ardila et al. 2020): a language's folder with ``clips/`` and tables, or several."""
 
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -116,7 +117,7 @@ def _durations(path: Path) -> dict[str, float]:
         return {}
     seconds = {}
     for _, row in _rows(path, ("clip", "duration[ms]")):
-        if not isinstance(row, Fault) and row["duration[ms]"].isdecimal():
+        if not isinstance(row, Fault) and re.fullmatch(r"[0-9]{1,10}", row["duration[ms]"]):
             seconds[Path(row["clip"]).stem] = int(row["duration[ms]"]) / 1000
     return seconds
 

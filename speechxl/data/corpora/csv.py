@@ -1,20 +1,25 @@
 """A table of recordings: comma-, semicolon- or tab-separated, with one header line."""
 
 import csv
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from speechxl.data.audio import AudioError, probe
+from speechxl.data.audio import AudioError
+from speechxl.data.languages import language_fault, to_iso
 from speechxl.data.manifest import Fault
+from speechxl.data.plain import read_plain
+from speechxl.data.recordings import Recordings
 from speechxl.errors import InputError
 from speechxl.shapes import Utterance
 from speechxl.text import normalise
 
+log = logging.getLogger(__name__)
 GUESSES = {
     "path": ("path", "file", "filename", "file_name", "audio", "audio_filepath", "wav", "wav_filename", "recording"),
-    "text": ("text", "sentence", "transcript", "transcription", "normalized_text", "utterance"),
+    "text": ("text", "sentence", "transcript", "transcription", "normalized_text", "utterance", "raw_transcription"),
     "phonemes": ("phonemes", "phones", "ipa"),
     "language": ("language", "lang", "locale", "iso"),
     "speaker": ("speaker", "speaker_id", "client_id", "spk"),
@@ -35,8 +40,10 @@ def read(source: Path, columns: Mapping[str, str] | None = None) -> Iterator[Utt
         source: The table.
         columns: Which column of the table is ``path``, ``text``, ``speaker``, ...; the others are guessed.
     """
-    header, rows = _rows(source)
+    header, rows = read_rows(source)
     chosen = choose_columns(source, header, columns or {})
+    show_columns(header, chosen)
+    recordings = Recordings()
     for number, row in rows:
         place = f"{source}:{number}"
         if None in row:
@@ -44,9 +51,10 @@ def read(source: Path, columns: Mapping[str, str] | None = None) -> Iterator[Utt
                 place, f"more fields than the {len(header)} of the header; put text that holds commas in quotes."
             )
             continue
-        cells = {name: (row.get(column) or "").strip() for name, column in chosen.items()}
+        cells = cells_of(row, chosen)
         try:
-            yield _utterance(source, place, cells, {c: row[c] or "" for c in header if c not in chosen.values()})
+            extra = {c: row[c] or "" for c in header if c not in chosen.values()}
+            yield row_utterance(source, place, cells, extra, recordings)
         except AudioError as error:
             yield Fault(place, str(error))
         except ValueError as error:
@@ -62,7 +70,7 @@ def choose_columns(source: Path, header: list[str], columns: Mapping[str, str]) 
             )
         if column not in header:
             raise InputError(f"{source}:1: no column {column!r} (asked for as {name}); there are {', '.join(header)}.")
-    lower = {column.lower(): column for column in header}
+    lower = {column.lower(): column for column in header if column not in columns.values()}
     guessed = {name: lower[guess] for name, names in GUESSES.items() for guess in reversed(names) if guess in lower}
     chosen = {**guessed, **columns}
     if "path" not in chosen:
@@ -72,13 +80,30 @@ def choose_columns(source: Path, header: list[str], columns: Mapping[str, str]) 
     return chosen
 
 
-def _rows(source: Path) -> tuple[list[str], list[tuple[int, dict[Any, str]]]]:
-    try:
-        text = source.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{source}: there is no such table.") from None
-    except (UnicodeDecodeError, IsADirectoryError) as error:
-        raise InputError(f"{source}: is not a UTF-8 text file ({error}).") from None
+def cells_of(row: Mapping[Any, str | None], chosen: Mapping[str, str]) -> dict[str, str]:
+    """Cells under the names of a manifest; a label without a kind gets its column's name as its kind."""
+    cells = {name: (row.get(column) or "").strip() for name, column in chosen.items()}
+    if cells.get("label") and ":" not in cells["label"]:
+        cells["label"] = f"{chosen['label']}:{cells['label']}"
+    return cells
+
+
+def show_columns(header: Sequence[str], chosen: Mapping[str, str]) -> None:
+    """Says what was taken for what, and what is carried along."""
+    others = [column for column in header if column and column not in chosen.values()]
+    taken = ", ".join(f"{name} = {column!r}" for name, column in chosen.items())
+    log.info(
+        "columns: %s%s; others with --columns text=NAME", taken, f"; carried along: {', '.join(others)}" * bool(others)
+    )
+
+
+def read_rows(source: Path) -> tuple[list[str], list[tuple[int, dict[Any, str]]]]:
+    """Names of the columns of a table, and its rows with their lines.
+
+    Raises:
+        InputError: If it is no such table.
+    """
+    text = read_plain(source, "table")
     if not text.strip():
         raise InputError(f"{source}: the table is empty.")
     delimiter = max("\t;,", key=text.partition("\n")[0].count)
@@ -87,22 +112,41 @@ def _rows(source: Path) -> tuple[list[str], list[tuple[int, dict[Any, str]]]]:
     try:
         return list(reader.fieldnames or []), [(reader.line_num, row) for row in reader]
     except csv.Error as error:
-        raise InputError(f"{source}:{reader.line_num}: {error}.") from None
-
-
-def _utterance(source: Path, place: str, cells: dict[str, str], extra: dict[str, str]) -> Utterance:
-    path = source.parent.absolute() / cells["path"]
-    total = probe(path).duration
-    start = float(cells.get("start") or 0)
-    end = float(cells["end"]) if cells.get("end") else total
-    duration = float(cells["duration"]) if cells.get("duration") else end - start
-    if start < 0 or duration <= 0 or start + duration > total + 0.1:
-        raise AudioError(
-            f"the stretch from {start:.2f} s to {start + duration:.2f} s is not within the {total:.2f} s of {path}."
+        said = (
+            f"{error}; is a quotation mark not closed?"
+            if "field larger" in str(error)
+            else str(error).rstrip(".") + "."
         )
-    named = {
-        name: normalise(cells.get(name, "")) for name in ("language", "speaker", "split", "text", "phonemes", "label")
-    }
-    extra = {column: normalise(value) for column, value in extra.items() if column}
+        raise InputError(f"{source}:{reader.line_num + 1}: {said}") from None
+
+
+def row_utterance(
+    source: Path, place: str, cells: Mapping[str, str], extra: Mapping[str, str], recordings: Recordings
+) -> Utterance:
+    """Row of a manifest out of cells under its names.
+
+    Args:
+        source: The table, beside which paths begin.
+        place: For messages.
+        cells: By name in `GUESSES`.
+        extra: Other columns.
+        recordings: That have been opened.
+
+    Raises:
+        AudioError: If the stretch is not in the recording, or that cannot be read.
+        ValueError: If a time is no number.
+    """
+    if not cells.get("path"):
+        raise AudioError("names no recording.")
+    path = source.parent.absolute() / cells["path"]
+    start = float(cells.get("start") or 0)
+    end = float(cells["end"]) if cells.get("end") else None
+    if cells.get("duration"):
+        end = start + float(cells["duration"])
+    start, duration = recordings.stretch(path, start, end)
+    named = {name: normalise(cells.get(name, "")) for name in ("speaker", "split", "text", "phonemes", "label")}
+    language = normalise(cells.get("language", ""))
+    code = language if language_fault(language) is None else to_iso(language) if language else ""
+    others = {normalise(column): normalise(value) for column, value in extra.items() if column.strip()}
     id = cells.get("id") or (f"{cells['path']}@{start:g}" if cells.get("start") else cells["path"])
-    return Utterance(path, id, start, duration, **named, extra=extra, origin=place)
+    return Utterance(path, id, start, duration, code or language, **named, extra=others, origin=place)

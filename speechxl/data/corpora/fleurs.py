@@ -7,6 +7,8 @@ from pathlib import Path
 from speechxl.data.audio import AudioError, probe
 from speechxl.data.languages import to_iso
 from speechxl.data.manifest import Fault
+from speechxl.data.parquet import header_of, parquet_files, read_rows, split_of
+from speechxl.data.recordings import Recordings
 from speechxl.errors import InputError
 from speechxl.shapes import Utterance
 from speechxl.text import normalise
@@ -17,16 +19,19 @@ COLUMNS = ("id", "file", "raw_transcription", "transcription", "characters", "sa
 """Of the tables, which have no header line. The id is that of the sentence, which several people may have read."""
 
 
-def read(source: Path) -> Iterator[Utterance | Fault]:
+def read(source: Path, audio: Path) -> Iterator[Utterance | Fault]:
     """Recordings with the splits of the corpus; the text is lower case without punctuation, as errors are counted on it.
 
     The text as it was read out stands in the column "raw_transcription", the number of the sentence in "sentence".
 
     Args:
-        source: Folder of a language (``data/sw_ke``), or one that holds such folders.
+        source: Folder of a language (``data/sw_ke``), or one that holds such folders; with tables or Parquet files.
+        audio: Folder for recordings out of Parquet files.
     """
     for folder in _languages(source):
         language = to_iso(folder.name)
+        if not any((folder / f"{split}.tsv").is_file() for split in SPLITS):
+            yield from _packed(folder, audio, language)
         for split in SPLITS:
             table = folder / f"{split}.tsv"
             if table.is_file():
@@ -39,8 +44,40 @@ def _languages(source: Path) -> list[Path]:
     for folders in ([source], sorted(source.glob("*")), sorted(source.glob("*/*"))):
         if found := [folder for folder in folders if any((folder / f"{split}.tsv").is_file() for split in SPLITS)]:
             return found
-    hint = " It holds Parquet files; take the folder data/ of google/fleurs." if any(source.rglob("*.parquet")) else ""
-    raise InputError(f"{source}: no language of FLEURS, train.tsv, dev.tsv or test.tsv was expected.{hint}")
+    files = parquet_files(source)
+    if folders := sorted({file.parent.parent if file.stem.isdecimal() else file.parent for file in files}):
+        return folders
+    raise InputError(f"{source}: no language of FLEURS, train.tsv, dev.tsv or test.tsv was expected, or Parquet files.")
+
+
+def _packed(folder: Path, audio: Path, language: str) -> Iterator[Utterance | Fault]:
+    """Rows of the Parquet files of a language, which are named after their splits or lie in folders of them."""
+    recordings = Recordings()
+    for file in parquet_files(folder):
+        split = split_of(file)
+        try:
+            column, header = header_of(file)
+            if absent := [name for name in ("transcription", "raw_transcription") if name not in header]:
+                raise InputError(
+                    f"{file}: no column {' and no '.join(absent)}; besides {column} there are {', '.join(header)}."
+                )
+            for row in read_rows(file, audio, f"{folder.name}-{split}-{file.stem}-", recordings):
+                if isinstance(row, Fault):
+                    yield row
+                    continue
+                named = row.cells.get("lang_id", "")
+                language = to_iso(named) if "_" in named else language
+                extra = {
+                    "sentence": row.cells.get("id", ""),
+                    "raw_transcription": normalise(row.cells["raw_transcription"]),
+                    "gender": row.cells.get("gender", "").lower(),
+                }
+                yield Utterance(
+                    row.path, f"{language}/{split}/{row.name or file.stem}", 0.0, recordings.seconds(row.path), language,
+                    split=split, text=normalise(row.cells["transcription"]), extra=extra, origin=row.place,
+                )  # fmt: skip
+        except InputError as error:
+            yield Fault.of(file, error)
 
 
 def _recordings(folder: Path, split: str) -> Path:

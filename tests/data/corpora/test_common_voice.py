@@ -2,11 +2,12 @@ import tarfile
 
 import pytest
 
-from speechxl.data.audio import read_audio
+from speechxl.data.audio import probe, read_audio
 from speechxl.data.corpora.common_voice import read
 from speechxl.data.languages import language_fault, to_iso
 from speechxl.data.manifest import Fault, read_manifest
 from speechxl.errors import InputError
+from speechxl.shapes import Utterance
 from speechxl.verbs.prepare import prepare
 from tests.data.corpora.common_voice import OLD, speaker, write_release
 
@@ -177,5 +178,15 @@ def test_prepare_writes_a_manifest_of_a_release(release, tmp_path, kind):
 
 
 def test_all_clips_is_for_common_voice_only(release, tmp_path):
-    with pytest.raises(InputError, match="--all_clips is for common_voice; a folder has no"):
+    with pytest.raises(InputError, match="--all_clips is of common_voice; 'folder' has no use for it"):
         prepare("folder", release, tmp_path / "m.tsv", all_clips=True)
+
+
+@pytest.mark.parametrize("value", ["9" * 5_000, "0", "²", "-3", "1e3"])
+def test_a_length_that_cannot_be_is_looked_up(release, value):
+    table = release / "sw" / "clip_durations.tsv"
+    clips = sorted((release / "sw" / "clips").iterdir())
+    table.write_text("clip\tduration[ms]\n" + "".join(f"{clip.name}\t{value}\n" for clip in clips))
+    rows = [row for row in read(release / "sw") if isinstance(row, Utterance)]
+    assert rows
+    assert all(row.duration == pytest.approx(probe(row.path).duration) for row in rows)

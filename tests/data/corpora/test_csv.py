@@ -76,3 +76,29 @@ def test_text_with_commas_outside_quotes_is_a_fault_and_not_cut(corpus):
     assert good.text == "one, two"
     assert isinstance(bad, Fault)
     assert str(bad).startswith(f"{table}:3: more fields than the 2 of the header")
+
+
+def test_labels_have_a_kind(corpus):
+    table = corpus / "table.csv"
+    table.write_text("path,label\nu00.wav,happy\nu01.wav,topic:farming\nu02.wav,\n")
+    assert [row.label for row in read(table)] == ["label:happy", "topic:farming", ""]
+    table.write_text("path,emotion\nu00.wav,happy\n")
+    assert [row.label for row in read(table, {"label": "emotion"})] == ["emotion:happy"]
+
+
+def test_numbers_that_are_none_and_files_that_are_no_text(corpus):
+    table = corpus / "table.csv"
+    table.write_text("path,start,end\nu00.wav,nan,0.5\nu00.wav,0,inf\nu00.wav,-1,0.5\n,0,1\n")
+    faults = list(read(table))
+    assert [type(fault) for fault in faults] == [Fault] * 4
+    assert all("is not within" in fault.message for fault in faults[:3])
+    assert "names no recording" in faults[3].message
+    table.write_bytes(b"path\nu00.wav\n\0")
+    with pytest.raises(InputError, match=r"table.csv:3: NUL byte"):
+        list(read(table))
+    for long in ("x" * 10_000_000, '"' + "x\n" * 100_000):
+        table.write_text(f"path,text\nu00.wav,a\nu00.wav,{long}\n")
+        with pytest.raises(
+            InputError, match=r"table.csv:3: field larger than field limit \(\d+\); is a quotation mark not"
+        ):
+            list(read(table))

@@ -1,3 +1,5 @@
+import pyarrow
+import pyarrow.parquet
 import pytest
 import soundfile
 
@@ -30,7 +32,7 @@ def write_language(folder, audio="audio/{}"):
 
 @pytest.mark.parametrize("audio", ["audio/{}", "{}"])
 def test_both_layouts_give_splits_texts_and_sentences(tmp_path, audio):
-    rows = list(read(write_language(tmp_path / "sw_ke", audio)))
+    rows = list(read(write_language(tmp_path / "sw_ke", audio), tmp_path / "a"))
     assert [(row.id, row.split, row.language, row.text) for row in rows] == [
         ("swh/train/100.wav", "train", "swh", "habari ya leo"),
         ("swh/train/101.wav", "train", "swh", "habari ya leo"),
@@ -54,7 +56,7 @@ def test_what_is_missing_or_damaged_is_reported_and_the_rest_is_kept(tmp_path):
     (folder / "audio" / "dev" / "200.wav").write_bytes(b"no sound")
     with (folder / "test.tsv").open("a") as file:
         file.write("13\t301.wav\tNne\n")
-    items = list(read(folder))
+    items = list(read(folder, tmp_path / "a"))
     assert [item.id for item in items if not isinstance(item, Fault)] == ["swh/train/100.wav", "swh/test/300.wav"]
     faults = [str(item) for item in items if isinstance(item, Fault)]
     assert len(faults) == 3
@@ -72,15 +74,54 @@ def test_recordings_that_are_not_there_as_files(tmp_path, name, says):
     (folder / name).touch()
     (folder / "train.tsv").write_text(LINES["train"][0])
     with pytest.raises(InputError, match=says):
-        list(read(folder))
+        list(read(folder, tmp_path / "a"))
 
 
 def test_other_folders_are_told_from_fleurs(tmp_path):
     (tmp_path / "sw_ke").mkdir()
     with pytest.raises(InputError, match="no language of FLEURS"):
-        list(read(tmp_path))
-    (tmp_path / "sw_ke" / "train.parquet").touch()
-    with pytest.raises(InputError, match="Parquet"):
-        list(read(tmp_path))
+        list(read(tmp_path, tmp_path / "a"))
     with pytest.raises(InputError, match="no such folder"):
-        list(read(tmp_path / "none"))
+        list(read(tmp_path / "none", tmp_path / "a"))
+
+
+@pytest.mark.parametrize("name", ["sw_ke/{}-00000-of-00001.parquet", "sw_ke/{}/0000.parquet"])
+def test_parquet_files_give_the_same_rows(tmp_path, name):
+    folder = write_language(tmp_path / "sw_ke")
+    expected = list(read(folder, tmp_path / "a"))
+    for split, lines in LINES.items():
+        cells = [line.split("\t") for line in lines]
+        rows = [
+            {
+                "id": int(id), "num_samples": int(samples), "path": file, "transcription": text, "raw_transcription": raw,
+                "audio": {"bytes": (folder / "audio" / split / file).read_bytes(), "path": file}, "gender": gender,
+            }
+            for id, file, raw, text, _, samples, gender in cells
+        ]  # fmt: skip
+        path = tmp_path / "packed" / name.format({"dev": "validation"}.get(split, split))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    found = list(read(tmp_path / "packed", tmp_path / "a"))
+    assert len(found) == 4
+    for mine, theirs in zip(
+        sorted(found, key=lambda row: row.id), sorted(expected, key=lambda row: row.id), strict=True
+    ):
+        assert (mine.id, mine.split, mine.text, mine.language) == (
+            theirs.id,
+            theirs.split,
+            theirs.text,
+            theirs.language,
+        )
+        assert (mine.duration, mine.extra) == (theirs.duration, theirs.extra)
+        assert mine.path.read_bytes() == theirs.path.read_bytes()
+        assert mine.path.parent == tmp_path / "a"
+
+
+def test_other_parquet_files_are_reported(tmp_path):
+    (tmp_path / "sw_ke").mkdir()
+    pyarrow.parquet.write_table(pyarrow.table({"audio": [b"x"]}), tmp_path / "sw_ke" / "train.parquet")
+    (tmp_path / "sw_ke" / "test.parquet").write_bytes(b"PAR1")
+    faults = list(read(tmp_path, tmp_path / "a"))
+    assert [type(fault) for fault in faults] == [Fault, Fault]
+    assert "is no Parquet file that can be read" in faults[0].message
+    assert "no column transcription and no raw_transcription; besides audio there are" in faults[1].message

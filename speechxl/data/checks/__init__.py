@@ -1,0 +1,1 @@
+"""Faults of a corpus that training would trip over, all found in one pass."""
