@@ -108,7 +108,7 @@ def _notes(inventory: Inventory, version: str) -> list[str]:
     if inventory.doculects:
         notes.append(f"PHOIBLE {version}, inventories {', '.join(map(str, inventory.doculects))}.")
     if inventory.spelling:
-        notes.append("Spelled in the source: " + " ".join(f"{x} for {y}" for y, x in inventory.spelling.items()) + ".")
+        notes.append("Spelled in the source: " + ", ".join(f"{x} for {y}" for y, x in inventory.spelling.items()) + ".")
     if inventory.tones:
         notes.append(f"Tones, which are left out: {' '.join(inventory.tones)}.")
     return notes

@@ -11,7 +11,7 @@ from speechxl.evaluation.curves import new_figure, svg
 from speechxl.evaluation.page import Section, write_page
 from speechxl.shapes import Utterance
 from speechxl.symbols import code_points, shown
-from speechxl.verbs.stats_table import HEADER, rows
+from speechxl.verbs.stats_table import rows, time_unit
 
 _BARS, _SYMBOLS, _BINS, _HISTOGRAMS = 60, 300, 50, 8
 
@@ -25,12 +25,13 @@ def write_report(path: Path, document: Mapping[str, Any], utterances: Sequence[U
         utterances: What was counted.
     """
     whole, languages = document["all"], document["languages"]
-    hours = {name or "none": row["hours"] for name, row in languages.items()}
+    unit, per_hour = time_unit(document)
+    speech = {name or "none": per_hour * row["hours"] for name, row in languages.items()}
     speakers = {name: 60 * value for name, value in whole["speaker_hours"].items()}
     unnamed = f" {whole['without_speaker']} rows name none." if whole["without_speaker"] else ""
     sections = [
-        Section("Languages and splits", table=[HEADER, *rows(document)]),
-        Section("Hours of each language", figures=[bars(hours, "hours")]) if len(hours) > 1 else None,
+        Section("Languages and splits", table=rows(document)),
+        Section(f"{unit.capitalize()} of each language", figures=[bars(speech, unit)]) if len(speech) > 1 else None,
         Section("Durations", _durations(whole), figures=[histogram(utterances)]),
         Section(
             "Speakers",

@@ -6,9 +6,7 @@ from typing import Any
 from speechxl.symbols import shown
 from speechxl.verbs.inventory_table import columns
 
-HEADER = [
-    "",
-    "hours",
+_COUNTS = [
     "rows",
     "with text",
     "speakers",
@@ -25,7 +23,7 @@ _SHOWN = 60
 
 def table(document: Mapping[str, Any]) -> str:
     """For the terminal."""
-    parts = [columns([HEADER, *rows(document)])]
+    parts = [columns(rows(document))]
     whole = document["all"]
     for what, kind in (("symbols", "symbol_counts"), ("phones", "phone_counts"), ("labels", "labels")):
         if counts := whole[kind]:
@@ -40,19 +38,28 @@ def table(document: Mapping[str, Any]) -> str:
 
 
 def rows(document: Mapping[str, Any]) -> list[list[str]]:
-    """Languages, splits where there are several, and all."""
-    lines = [_row(name or "no language", row) for name, row in document["languages"].items()]
+    """Heads of the columns, languages, splits where there are several, and all."""
+    unit, per_hour = time_unit(document)
+    lines = [_row(name or "no language", row, per_hour) for name, row in document["languages"].items()]
     if len(document["splits"]) > 1:
-        lines += [_row(f"split {name or '(none)'}", row) for name, row in document["splits"].items()]
-    return lines if len(lines) == 1 else [*lines, _row("all", document["all"])]
+        lines += [_row(f"split {name or '(none)'}", row, per_hour) for name, row in document["splits"].items()]
+    if len(lines) > 1:
+        lines.append(_row("all", document["all"], per_hour))
+    return [["", unit, *_COUNTS], *lines]
 
 
-def _row(name: str, row: Mapping[str, Any]) -> list[str]:
+def time_unit(document: Mapping[str, Any]) -> tuple[str, float]:
+    """In which speech is counted here, and how many of them are an hour: minutes where a language has few."""
+    few = min((row["hours"] for row in document["languages"].values()), default=0.0) < 0.1
+    return ("minutes", 60.0) if few else ("hours", 1.0)
+
+
+def _row(name: str, row: Mapping[str, Any], per_hour: float) -> list[str]:
     durations = row["durations"] or {}
     seconds = [f"{durations[at]:.1f}" if durations else "-" for at in ("5%", "median", "95%")]
     rate = "-" if row["symbols_per_second"] is None else f"{row['symbols_per_second']:.1f}"
     counts = [row[key] for key in ("words", "different_words", "symbols")]
     return [
-        name, f"{row['hours']:.2f}", *(str(row[key]) for key in ("utterances", "with_text", "speakers")), *seconds,
+        name, f"{per_hour * row['hours']:.2f}", *(str(row[key]) for key in ("utterances", "with_text", "speakers")), *seconds,
         *(str(count or "-") for count in counts), rate,
     ]  # fmt: skip

@@ -14,8 +14,8 @@ from speechxl.errors import InputError, NothingMatched
 from speechxl.files import write_text
 from speechxl.shapes import Utterance
 
-_EXAMPLES, _CLASSES, _WIDTH = 3, 8, 160
-"""Examples of a class; classes from which on there is one of each, so that all fits a screen; characters of an example."""
+_EXAMPLES, _CLASSES, _WIDTH = 3, 8, 120
+"""Examples of a class; classes from which on there is one of each, so that all fits a screen; characters of its message."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,8 @@ def summary(
         lines.append(f"{severity:7s}  {kind}: {len(items)} ({(ERRORS | WARNINGS)[kind]})")
         for item in items[:shown]:
             folder = f"{Path(item.place).absolute().parent}/"
-            example = f"           {item.place}: {item.message.replace(folder, '')}"
-            lines.append(example if len(example) <= _WIDTH else f"{example[:_WIDTH]}...")
+            message = item.message.replace(folder, "")
+            lines.append(f"           {item.place}: {message if len(message) <= _WIDTH else message[:_WIDTH] + '...'}")
     if dropped is not None:
         kept = document["utterances"] - dropped.rows
         why = ", ".join(f"{count} {kind}" for kind, count in dropped.classes.items())
