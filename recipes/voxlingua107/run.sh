@@ -9,6 +9,6 @@ out=${2:?usage: $usage}
 model=${3:-facebook/wav2vec2-xls-r-300m}
 # shellcheck disable=SC2086  # names
 python "$recipe/prepare.py" "$source" "$out/data" --hours "${HOURS:-10}" ${LANGUAGES:+--languages $LANGUAGES}
-speechxl classify train "$model" --task lid --train "$out/data/lid.tsv" --out "$out/model" --precision bf16 --resume
+speechxl classify train "$model" --task lid --train "$out/data/lid.tsv" --out "$out/model" --precision auto --resume
 speechxl classify evaluate "$out/model" "$out/data/lid.tsv" --split test --predictions "$out/test.tsv"
 sh "$recipe/../compare.sh" "$recipe" "$out/compare" "$model" "" "${4:-}" --train "$out/data/compare.tsv"

@@ -1,10 +1,14 @@
 """Where to compute."""
 
 import time
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 
 from speechxl.errors import InputError
+
+Precision = Literal["32", "bf16"]
 
 
 def choose_device(name: str) -> str:
@@ -20,18 +24,34 @@ def choose_device(name: str) -> str:
     return name
 
 
-def choose_precision(name: str, device: str) -> str:
-    """``"32"`` or ``"bf16"`` from ``"auto"``, which takes bfloat16 where the processor multiplies in it.
+def choose_precision(name: str, device: str) -> Precision:
+    """``"32"`` or ``"bf16"`` from ``"auto"``, which takes bfloat16 where the processor multiplies faster in it.
 
     Args:
-        name: What was asked for.
-        device: ``"cpu"`` or ``"cuda"``.
+        name: What was asked for: ``"auto"``, ``"32"`` or ``"bf16"``.
+        device: What was asked for: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+
+    Raises:
+        InputError: If ``"cuda"`` is asked for and there is none, and the choice depends on it.
     """
     if name != "auto":
-        return name
-    if device == "cuda":
+        return "bf16" if name == "bf16" else "32"
+    if choose_device(device) == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "32"
-    return "bf16" if torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported() else "32"
+    return "bf16" if fast_bfloat16(torch.cpu.get_capabilities()) else "32"
+
+
+def fast_bfloat16(processor: Mapping[str, Any]) -> bool:
+    """Whether matrix products in bfloat16 are faster than in float32 on a processor of these capabilities.
+
+    With AMX they are, and with AVX-512 on AMD's processors. Intel's take twice as long with AVX-512 alone, as in virtual
+    machines that hide AMX; others emulate.
+
+    Args:
+        processor: As `torch.cpu.get_capabilities` gives them.
+    """
+    intel = str(processor.get("cpu_name", "")).startswith("Intel")
+    return bool(processor.get("amx_bf16") or (processor.get("avx512_bf16") and not intel))
 
 
 def cast_linear(layers: torch.nn.Module) -> None:

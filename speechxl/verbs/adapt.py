@@ -36,7 +36,7 @@ def adapt(
     freeze_extractor: bool = False,
     max_steps: int = 100_000,
     batch_seconds: float = 80.0,
-    precision: Literal["32", "bf16"] = "32",
+    precision: Literal["auto", "32", "bf16"] = "32",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     compile: bool = False,
     seed: int = 1,
@@ -68,7 +68,7 @@ def adapt(
         freeze_extractor: Keep the weights of the convolutional feature extractor.
         max_steps: Optimizer steps.
         batch_seconds: Audio of a batch, padding included.
-        precision: "bf16" computes in bfloat16 where that is safe.
+        precision: "bf16" computes in bfloat16 where that is safe, "auto" does so where the processor is faster in it.
         device: Where to compute.
         compile: Compile the transformer layers (torch.compile), which takes a minute first and needs a C++ compiler; meant
             for a GPU, on a CPU steps get slower.
@@ -93,6 +93,7 @@ def adapt(
 
     import torch
 
+    from speechxl.models.device import choose_precision
     from speechxl.models.folders import read_card
     from speechxl.models.weights import load_pretraining_model
     from speechxl.verbs.contrastive import resolve_data, resolve_optim, run_contrastive
@@ -110,6 +111,7 @@ def adapt(
         )  # fmt: skip
     shape = PRESETS[card.preset or "xls-r-300m"]
     check_run(max_steps, batch_seconds, replay_share=replay_share)
+    precision = choose_precision(precision, device)
     objective = settle(contrast, shape, gumbel_start=2.0 if fresh else shape.gumbel_floor)
     log.info(
         "%s: %d layers of %d, %s norm in the extractor, %s, waveforms %s, %s %d x %d codes; Gumbel temperature from %g to %g",

@@ -46,7 +46,7 @@ def align(
         overwrite: Replace files that stand in --out already.
         batch_seconds: Audio of a batch, padding included; by default 16 on a CPU, 120 on an accelerator.
         window_seconds: The model hears longer recordings in windows of this length; they are aligned as a whole.
-        precision: By default "bf16" where the processor has it.
+        precision: By default "bf16" where the processor is faster in it.
         device: Where to compute.
     """
     from speechxl.data.sources import read_corpora

@@ -37,7 +37,7 @@ def calibrate(
         weights: Of "phoible".
         phoible: Folder with PHOIBLE, in the place of the installed one.
         batch_seconds: Audio of a batch, padding included; by default 16 on a CPU, 120 on an accelerator.
-        precision: By default "bf16" where the processor has it.
+        precision: By default "bf16" where the processor is faster in it.
         device: Where to compute.
         dry_run: Show the errors, and write nothing.
     """

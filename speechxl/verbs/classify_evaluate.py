@@ -31,7 +31,7 @@ def classify_evaluate(
         predictions: File for labels and probabilities (.json, .jsonl, .tsv).
         batch_seconds: Audio of a batch, padding included; by default 16 on a CPU, 120 on an accelerator.
         window_seconds: Longer recordings are cut into windows of one length, whose scores are averaged.
-        precision: By default "bf16" where the processor has it.
+        precision: By default "bf16" where the processor is faster in it.
         device: Where to compute.
     """
     from speechxl.data.languages import languages_meant

@@ -20,7 +20,7 @@ def classify_train(
     label: list[str] | None = None,
     max_steps: int | None = None,
     batch_seconds: float = 40.0,
-    precision: Literal["32", "bf16"] = "32",
+    precision: Literal["auto", "32", "bf16"] = "32",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     seed: int = 1,
     resume: bool = False,
@@ -58,7 +58,7 @@ def classify_train(
         label: Manifest columns of the labels; by default "label". Another column, such as language, is a kind of its own.
         max_steps: Optimizer steps; by default so many that everything is heard 30 times, from 500 to 20000.
         batch_seconds: Audio of a batch, padding included.
-        precision: "bf16" computes in bfloat16 where that is safe.
+        precision: "bf16" computes in bfloat16 where that is safe, "auto" does so where the processor is faster in it.
         device: Where to compute.
         seed: Of all random draws.
         resume: Continue the run that stands in --out.
@@ -93,6 +93,7 @@ def classify_train(
     from speechxl.data.sampling import group_hours, group_shares
     from speechxl.errors import InputError
     from speechxl.models.classifiers import card_of, is_tuned, kind_of, linear_of
+    from speechxl.models.device import choose_precision
     from speechxl.models.folders import Card
     from speechxl.tasks.processes import world_size
     from speechxl.tasks.training import fit
@@ -128,6 +129,7 @@ def classify_train(
     if max_steps is None:
         max_steps = classify_recipe.usual_steps(seconds(corpus.train), batch_seconds)
     check_run(max_steps, batch_seconds, freeze_encoder=usual.freeze_encoder, alpha=alpha)
+    precision = choose_precision(precision, device)
     settings = settings_yaml(
         model=model, train=train, out=out, dev=dev, split=split, preset=preset, kind=corpus.kinds, label=label,
         max_steps=max_steps, batch_seconds=batch_seconds, precision=precision, device=device, seed=seed, overfit=overfit,

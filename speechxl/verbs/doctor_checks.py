@@ -93,7 +93,7 @@ def torch_and_devices() -> Iterator[Finding]:
 
     if not torch.cuda.is_available():
         fast = choose_precision("auto", "cpu") == "bf16"
-        multiplies = "multiplies in bfloat16" if fast else "float32 only"
+        multiplies = "is faster in bfloat16" if fast else "is fastest in float32"
         seen = shutil.which("nvidia-smi") is not None
         advice = "nvidia-smi is here, but torch finds no device: is the driver new enough for its CUDA?" if seen else ""
         yield Finding("compute", "GPU", WARNING if seen else GOOD, f"none; the processor {multiplies}", advice)

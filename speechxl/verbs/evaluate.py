@@ -49,7 +49,7 @@ def evaluate(
         transcripts: File for references and hypotheses, tab-separated.
         batch_seconds: Audio of a batch, padding included; by default 16 on a CPU, 120 on an accelerator.
         window_seconds: Longer recordings are cut into windows of this length.
-        precision: By default "bf16" where the processor has it.
+        precision: By default "bf16" where the processor is faster in it.
         device: Where to compute.
         lm: Language model, an ARPA file of symbols or of words, or KenLM's binary form of one; see speechxl lm.
         lexicon: Words, one a line; nothing else is found. By default the words of --lm.

@@ -34,7 +34,7 @@ def finetune(
     model_language: str | None = None,
     max_steps: int | None = None,
     batch_seconds: float = 40.0,
-    precision: Literal["32", "bf16"] = "32",
+    precision: Literal["auto", "32", "bf16"] = "32",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     seed: int = 1,
     resume: bool = False,
@@ -74,7 +74,7 @@ def finetune(
         model_language: Language to start from, where MODEL has a vocabulary for each, or an adapter as in facebook/mms-1b-all.
         max_steps: Optimizer steps; by default by the hours of speech: 2000 for 10 minutes, 4000 for one hour, 10000 for ten.
         batch_seconds: Audio of a batch, padding included.
-        precision: "bf16" computes in bfloat16 where that is safe.
+        precision: "bf16" computes in bfloat16 where that is safe, "auto" does so where the processor is faster in it.
         device: Where to compute.
         seed: Of all random draws.
         resume: Continue the run that stands in --out.
@@ -113,6 +113,7 @@ def finetune(
 
     from speechxl.config import PRESETS, check_run, resolve
     from speechxl.data.sampling import group_hours, group_shares
+    from speechxl.models.device import choose_precision
     from speechxl.models.folders import Card, read_card
     from speechxl.tasks.processes import world_size
     from speechxl.tasks.training import fit
@@ -147,6 +148,7 @@ def finetune(
     if max_steps is None:
         max_steps = 1000 if overfit else recipe.usual_steps(seconds(corpus.train) / 3600)
     check_run(max_steps, batch_seconds, freeze_encoder=usual.freeze_encoder, curriculum=usual.curriculum, alpha=alpha)
+    precision = choose_precision(precision, device)
     settings = settings_yaml(
         model=model, train=train, out=out, dev=dev, split=split, preset=preset, units=units, column=column,
         vocabulary=vocabulary, separate_vocabularies=separate_vocabularies, model_language=model_language,

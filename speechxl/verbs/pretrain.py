@@ -31,7 +31,7 @@ def pretrain(
     preset: PresetName = "w2v2-base",
     max_steps: int = 400_000,
     batch_seconds: float = 80.0,
-    precision: Literal["32", "bf16"] = "32",
+    precision: Literal["auto", "32", "bf16"] = "32",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     compile: bool = False,
     seed: int = 1,
@@ -60,7 +60,7 @@ def pretrain(
         preset: Published model whose architecture and settings are taken.
         max_steps: Optimizer steps.
         batch_seconds: Audio of a batch, padding included.
-        precision: "bf16" computes in bfloat16 where that is safe.
+        precision: "bf16" computes in bfloat16 where that is safe, "auto" does so where the processor is faster in it.
         device: Where to compute.
         compile: Compile the transformer layers (torch.compile), which takes a minute first and needs a C++ compiler; meant
             for a GPU, on a CPU steps get slower.
@@ -83,6 +83,7 @@ def pretrain(
     """
     import torch
 
+    from speechxl.models.device import choose_precision
     from speechxl.models.folders import Card
     from speechxl.models.making import new_pretraining_model
     from speechxl.verbs.contrastive import resolve_data, resolve_optim, run_contrastive
@@ -91,6 +92,7 @@ def pretrain(
 
     shape = resolve(preset, architecture, dropout)
     check_run(max_steps, batch_seconds)
+    precision = choose_precision(precision, device)
     objective = settle(contrast, shape, gumbel_start=2.0)
     optim = resolve_optim(optim, shape.lr)
     data = resolve_data(data, shape)

@@ -201,7 +201,7 @@ def load(
     Args:
         model: Model folder, checkpoint of fairseq (.pt, with its dict.ltr.txt beside it), or name on the hub.
         device: Where to compute; by default on a GPU where there is one.
-        precision: By default "bf16" where the processor has it.
+        precision: By default "bf16" where the processor is faster in it.
         lm: Language model, an ARPA file of symbols or of words, or KenLM's binary form of one; see speechxl lm.
         lexicon: Words, one a line; nothing else is found. By default the words of ``lm``.
         hot_words: Words or phrases that are preferred.

@@ -25,8 +25,8 @@ class EndToEnd(System):
     """Optimizer steps; by default so many that everything is heard 30 times, from 500 to 20000."""
     batch_seconds: float = 40.0
     """Audio of a batch, padding included."""
-    precision: Literal["32", "bf16"] = "32"
-    """"bf16" trains in bfloat16 where that is safe."""
+    precision: Literal["auto", "32", "bf16"] = "32"
+    """"bf16" trains in bfloat16 where that is safe, "auto" does so where the processor is faster in it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     alpha: float = 0.5
     """Languages are drawn with p ∝ (hours / all hours)^alpha; 1 is as they come."""
@@ -53,7 +53,7 @@ class EndToEnd(System):
     window_seconds: float = 30.0
     """Longer recordings are cut into windows of one length, whose scores are averaged."""
     judge_precision: Literal["auto", "32", "bf16"] = "auto"
-    """Of judging; by default "bf16" where the processor has it."""
+    """Of judging; by default "bf16" where the processor is faster in it."""
     calibrate: bool = True
     """Whether a temperature is fitted on dev rows, as classifiers of texts do."""
 

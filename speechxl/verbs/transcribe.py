@@ -61,7 +61,7 @@ def transcribe(
         max_gap: Seconds of silence after which a line begins there.
         batch_seconds: Audio of a batch, padding included; by default 16 on a CPU, 120 on an accelerator.
         window_seconds: Longer recordings are cut into windows of this length.
-        precision: By default "bf16" where the processor has it.
+        precision: By default "bf16" where the processor is faster in it.
         device: Where to compute.
         lm: Language model, an ARPA file of symbols or of words, or KenLM's binary form of one; see speechxl lm.
         lexicon: Words, one a line; nothing else is found. By default the words of --lm.
