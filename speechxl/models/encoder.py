@@ -14,6 +14,7 @@ from speechxl.models.conditioning import Feedback
 from speechxl.models.dropout import replace_dropout
 from speechxl.models.extractor import FeatureExtractor, Moments
 from speechxl.models.frames import FrameGeometry
+from speechxl.models.positions import embed_positions
 from speechxl.shapes import Encoded
 
 
@@ -102,7 +103,7 @@ class Encoder(nn.Module):
             valid = torch.arange(x.shape[1], device=x.device) < frames[:, None].clamp(min=1)
             x = x * valid[..., None]
             visible = valid[:, None, None].expand(-1, 1, x.shape[1], -1)
-        x = x + self.encoder.pos_conv_embed(x)
+        x = x + embed_positions(self.encoder.pos_conv_embed, x)
         if not self.norm_first:
             x = self.encoder.layer_norm(x)
         x = self.encoder.dropout(x)
