@@ -23,8 +23,8 @@ from torch.autograd.function import once_differentiable
 from speechxl.models.device import plain_cpu
 from speechxl.models.frames import FrameGeometry
 
-BLOCK_ROWS = 1024
-"""Output rows of a block on a CPU, so that the working set stays in the caches."""
+BLOCK_SIZE = 1 << 19
+"""Numbers in the output rows of a block on a CPU, so that the working set stays in the caches."""
 
 
 _MOMENT_ROWS = 1 << 18
@@ -178,7 +178,7 @@ class _ConvStack(torch.autograd.Function):
             size //= layer.stride
             output = design.new_empty(size + geometry.receptive_field, layer.width)
             output[size:].zero_()
-            for low, high in _blocks(size, 1 if index else first.slots, design.device):
+            for low, high in _blocks(size, layer.width, 1 if index else first.slots, design.device):
                 rows = layer.rows(low, high)
                 x = layers[index - 1].activate(outputs[-1][rows]) if index else F.gelu(first(rows))
                 layer.convolve(x, output[low:high])
@@ -194,24 +194,25 @@ class _ConvStack(torch.autograd.Function):
         ctx.outputs = None
         with torch.autocast(grad.device.type, enabled=False):
             first_gradients, gradients = first.new_gradients(), [layer.new_gradients() for layer in layers]
-            upper = layers[-1].activate_backward(grad.contiguous(), outputs.pop()[: len(grad)], gradients[-1])
+            last = outputs.pop()[: len(grad)]
+            upper = layers[-1].activate_backward(grad.contiguous(), last, layers[-1].normalise(last), gradients[-1])
             for index in reversed(range(len(layers))):
                 layer, lower = layers[index], outputs.pop() if index else upper.new_empty(0)
                 size = len(upper)
                 carry = upper.new_empty(0, layer.channels)
-                for low, high in _blocks(size, 1 if index else first.slots, grad.device):
+                for low, high in _blocks(size, layer.width, 1 if index else first.slots, grad.device):
                     rows, own = layer.rows(low, high), slice(low * layer.stride, high * layer.stride)
-                    normed = lower[rows] if index else first(rows)
-                    x = layers[index - 1].activate(normed) if index else F.gelu(normed)
-                    dx = layer.convolve_backward(x, upper[low:high], gradients[index])
+                    below = layers[index - 1].normalise(lower[rows]) if index else [first(rows)]
+                    dx = layer.convolve_backward(F.gelu(below[0]), upper[low:high], gradients[index])
                     dx[: len(carry)] += carry
                     dx, carry = dx.split([own.stop - own.start, len(dx) - (own.stop - own.start)])
+                    below = [part[: len(dx)] for part in below]
                     if not index:
-                        first.backward(torch.ops.aten.gelu_backward(dx, normed[: len(dx)]), own, first_gradients)
+                        first.backward(torch.ops.aten.gelu_backward(dx, below[0]), own, first_gradients)
                     elif high - low == size:
-                        lower = layers[index - 1].activate_backward(dx, lower[own], gradients[index - 1])
+                        lower = layers[index - 1].activate_backward(dx, lower[own], below, gradients[index - 1])
                     else:
-                        lower[own] = layers[index - 1].activate_backward(dx, lower[own], gradients[index - 1])
+                        lower[own] = layers[index - 1].activate_backward(dx, lower[own], below, gradients[index - 1])
                 upper = lower[: size * layer.stride]
             shaped = [g for layer, own in zip(layers, gradients, strict=True) for g in layer.shaped(own)]
         return None, None, None, *first_gradients, *shaped
@@ -317,16 +318,22 @@ class _Layer:
             gradients[0] += grad.sum(0)
         return dx[: len(x)]
 
+    def normalise(self, z: Tensor) -> list[Tensor]:
+        """The convolution's output (rows, D) after layer norm, with mean and inverse deviation of each row; or as it is."""
+        if self.scale is None:
+            return [z]
+        return list(torch.ops.aten.native_layer_norm(z, [self.width], self.scale, self.shift, 1e-5))
+
     def activate(self, z: Tensor) -> Tensor:
         """Layer norm, where there is one, and GELU of the convolution's output (rows, D)."""
-        return F.gelu(z if self.scale is None else F.layer_norm(z, (self.width,), self.scale, self.shift))
+        return F.gelu(self.normalise(z)[0])
 
-    def activate_backward(self, grad: Tensor, z: Tensor, gradients: list[Any]) -> Tensor:
-        """Gradient of the convolution's output; adds to the gradients of the norm."""
+    def activate_backward(self, grad: Tensor, z: Tensor, normalised: list[Tensor], gradients: list[Any]) -> Tensor:
+        """Gradient of the convolution's output ``z``, given what `normalise` makes of it; adds to the gradients of the norm."""
+        grad = torch.ops.aten.gelu_backward(grad, normalised[0])
         if self.scale is None:
-            return torch.ops.aten.gelu_backward(grad, z)
-        normed, mean, rstd = torch.ops.aten.native_layer_norm(z, [self.width], self.scale, self.shift, 1e-5)
-        grad = torch.ops.aten.gelu_backward(grad, normed)
+            return grad
+        _, mean, rstd = normalised
         grad, scale, shift = torch.ops.aten.native_layer_norm_backward(
             grad, z, [self.width], mean, rstd, self.scale, self.shift, [True, True, True]
         )
@@ -340,12 +347,13 @@ class _Layer:
         return [torch.cat(groups, dim=2), *gradients[:3]]
 
 
-def _blocks(size: int, slots: int, device: torch.device) -> Iterator[tuple[int, int]]:
+def _blocks(size: int, width: int, slots: int, device: torch.device) -> Iterator[tuple[int, int]]:
     """Ranges of output rows that are computed together: all on an accelerator, else a few within one slot."""
     if not plain_cpu(device):
         yield 0, size
         return
+    rows = max(1, BLOCK_SIZE // width)
     for slot in range(slots):
         start, stop = size * slot // slots, size * (slot + 1) // slots
-        for low in range(start, stop, BLOCK_ROWS):
-            yield low, min(low + BLOCK_ROWS, stop)
+        for low in range(start, stop, rows):
+            yield low, min(low + rows, stop)

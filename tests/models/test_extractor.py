@@ -32,7 +32,7 @@ def pair(geometry, norm, bias=None):
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
 @pytest.mark.parametrize("block_rows", [7, 100_000])
 def test_features_and_gradients_equal_those_of_transformers(geometry, norm, block_rows, monkeypatch):
-    monkeypatch.setattr(extractor, "BLOCK_ROWS", block_rows)
+    monkeypatch.setattr(extractor, "BLOCK_SIZE", 24 * block_rows)
     peer, own = pair(geometry, norm)
     waveform = torch.randn(3, 5003)
     expected, features = peer(waveform.clone()).mT, own(waveform)
@@ -51,7 +51,7 @@ def test_an_accelerator_s_single_block_gives_the_same(norm, monkeypatch):
     _, own = pair(FrameGeometry(), norm)
     waveform = torch.randn(3, 4001)
     blocked = own(waveform)
-    monkeypatch.setattr(extractor, "_blocks", lambda size, slots, device: [(0, size)])
+    monkeypatch.setattr(extractor, "_blocks", lambda size, width, slots, device: [(0, size)])
     torch.testing.assert_close(own(waveform), blocked, atol=1e-5, rtol=1e-5)
     own(waveform).square().sum().backward()
     whole = [parameter.grad.clone() for parameter in own.parameters()]
