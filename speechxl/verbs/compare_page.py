@@ -100,14 +100,15 @@ def _results(rows: Rows, regime: str, shots: int | None) -> Section:
     tests = list(dict.fromkeys(test for _, test in rows if test is not None))
     names = list(dict.fromkeys(name for name, _ in rows))
     columns = tests if 1 < len(tests) <= _MOST_COLUMNS else []
+    spread = {name: rows[name, None].get("sd", {}).get("macro_f1") for name in names}
+    seeds = any(value is not None for value in spread.values())
     table: list[list[object]] = [
-        ["system", "mean" if len(tests) > 1 else tests[0], *columns, "accuracy", "sd over seeds"]
+        ["system", "mean" if len(tests) > 1 else tests[0], *columns, "accuracy", *["sd over seeds"] * seeds]
     ]
     for name in names:
-        row = rows[name, None]
-        spread = row.get("sd", {}).get("macro_f1")
+        row, sd = rows[name, None], spread[name]
         cells = [cell(row), *(cell(rows[name, test]) for test in columns), cell(row, "accuracy")]
-        table.append([name, *cells, "" if spread is None else f"{spread:.3f}"])
+        table.append([name, *cells, *["" if sd is None else f"{sd:.3f}"] * seeds])
     points = {name: (rows[name, None]["macro_f1"], rows[name, None]["intervals"]["macro_f1"]) for name in names}
     figures = [intervals(points, xlabel="macro-F1")]
     if len(tests) > 1:
