@@ -76,18 +76,16 @@ class FeatureExtractor(nn.Module):
             dtype = torch.get_autocast_dtype(device)
         with torch.autocast(device, enabled=False):
             if self.norm == "group":
-                design, weight, bias = self._fold_group_norm(waveform, slot, moments or self.moments(waveform, lengths))
+                design, weight = self._fold_group_norm(waveform, slot, moments or self.moments(waveform, lengths))
             else:
-                design, weight, bias = self._fold_layer_norm(waveform, slot)
+                design, weight = self._fold_layer_norm(waveform, slot)
             parameters = []
             for layer in self.conv_layers[1:]:
                 norm = layer.layer_norm if self.norm == "layer" else None
                 parameters += [layer.conv.weight, layer.conv.bias]
                 parameters += [None, None] if norm is None else [norm.weight, norm.bias]
             keep = torch.is_grad_enabled()
-            features = _ConvStack.apply(
-                geometry, batch * slot, keep, design.to(dtype), weight.to(dtype), bias.to(dtype), *parameters
-            )
+            features = _ConvStack.apply(geometry, batch * slot, keep, design.to(dtype), weight.to(dtype), *parameters)
         return features.view(batch, slot, -1)[:, :frames]
 
     def moments(self, waveform: Tensor, lengths: Tensor | None = None) -> Moments:
@@ -112,33 +110,40 @@ class FeatureExtractor(nn.Module):
         return Moments(mean, squares / count[..., None] - mean[:, :, None] * mean[:, None, :])
 
     def _windows(self, waveform: Tensor, slot: int) -> Tensor:
-        """Samples under the first kernel for each row of all slots, and a few rows beyond: (N, k)."""
+        """Samples under the first kernel and a one, for each row of all slots and a few rows beyond: (N, k + 1)."""
         geometry = self.geometry
         samples = waveform.shape[1]
         flat = F.pad(waveform, (0, max(0, slot * geometry.stride - samples)))[:, : slot * geometry.stride].reshape(-1)
         flat = F.pad(flat, (0, geometry.receptive_field))
-        return flat.unfold(0, geometry.kernels[0], geometry.strides[0])
+        return _with_one(flat.unfold(0, geometry.kernels[0], geometry.strides[0]))
 
-    def _fold_group_norm(self, waveform: Tensor, slot: int, moments: Moments) -> tuple[Tensor, Tensor, Tensor]:
-        """First convolution and its group norm over valid frames as one affine map per utterance."""
+    def _fold_group_norm(self, waveform: Tensor, slot: int, moments: Moments) -> tuple[Tensor, Tensor]:
+        """First convolution and its group norm over valid frames as one map of the samples and a one, per utterance."""
         conv, norm = self.conv_layers[0].conv, self.conv_layers[0].layer_norm
         weight = conv.weight[:, 0].double()  # (D, k)
         variance = ((weight @ moments.covariance) * weight).sum(-1)  # (B, D)
         scale = norm.weight / (variance.clamp(min=0) + norm.eps).sqrt()
         folded = scale[:, None] * weight.mT  # (B, k, D)
-        return self._windows(waveform, slot), folded, norm.bias - (moments.mean[:, None] @ folded)[:, 0]
+        bias = norm.bias - moments.mean[:, None] @ folded
+        return self._windows(waveform, slot), torch.cat([folded, bias], dim=1)
 
-    def _fold_layer_norm(self, waveform: Tensor, slot: int) -> tuple[Tensor, Tensor, Tensor]:
-        """First convolution and its layer norm as one affine map of samples that are scaled row by row."""
+    def _fold_layer_norm(self, waveform: Tensor, slot: int) -> tuple[Tensor, Tensor]:
+        """First convolution and its layer norm as one map of samples and a one, scaled row by row, and of another one."""
         conv, norm = self.conv_layers[0].conv, self.conv_layers[0].layer_norm
         bias = conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias
         affine = torch.cat([conv.weight[:, 0], bias[:, None]], dim=1).double()
         affine = affine - affine.mean(0)  # (D, k + 1), without its mean over channels
-        windows = self._windows(waveform, slot).double()
-        windows = torch.cat([windows, windows.new_ones(len(windows), 1)], dim=1)
-        variance = ((windows @ (affine.mT @ affine / len(affine))) * windows).sum(1, keepdim=True)
-        scaled = windows * (variance.clamp(min=0) + norm.eps).rsqrt()
-        return scaled, (affine * norm.weight[:, None]).mT[None], norm.bias[None]
+        windows = self._windows(waveform, slot)
+        exact = windows.double()
+        variance = ((exact @ (affine.mT @ affine / len(affine))) * exact).sum(1, keepdim=True)
+        scale = (variance.clamp(min=0) + norm.eps).rsqrt().to(windows.dtype)
+        weight = torch.cat([(affine * norm.weight[:, None]).mT, norm.bias[None]])
+        return _with_one(windows * scale), weight[None]
+
+
+def _with_one(rows: Tensor) -> Tensor:
+    """(N, C) to (N, C + 1)."""
+    return torch.cat([rows, rows.new_ones(1, 1).expand(len(rows), 1)], dim=1)
 
 
 class _ConvStack(torch.autograd.Function):
@@ -152,7 +157,6 @@ class _ConvStack(torch.autograd.Function):
         keep: bool,
         design: Tensor,
         weight: Tensor,
-        bias: Tensor,
         *parameters: Tensor | None,
     ) -> Tensor:
         """Rows of the last layer.
@@ -162,16 +166,15 @@ class _ConvStack(torch.autograd.Function):
             geometry: Kernels and strides.
             frames: Rows of the last layer, of all slots together.
             keep: Whether there will be a backward pass.
-            design: (N, k) samples of each row of the first layer, all slots one after the other, and a few rows more.
-            weight: (B or 1, k, D) first layer with its normalisation, per utterance or for all.
-            bias: (B or 1, D).
+            design: (N, C) what the first layer maps, for each of its rows, all slots one after the other, and a few rows more.
+            weight: (B or 1, C, D) first layer with its normalisation, per utterance or for all.
             parameters: weight, bias, norm weight and norm bias of each later layer; None where absent.
         """
         layers = [
             _Layer(kernel, stride, design.dtype, *parameters[4 * index : 4 * index + 4])
             for index, (kernel, stride) in enumerate(zip(geometry.kernels[1:], geometry.strides[1:], strict=True))
         ]
-        first = _First(design, weight, bias, frames * prod(geometry.strides[1:]))
+        first = _First(design, weight, frames * prod(geometry.strides[1:]))
         outputs: list[Tensor] = []
         size = first.size
         for index, layer in enumerate(layers):
@@ -189,7 +192,7 @@ class _ConvStack(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of design, weight, bias and parameters; each layer's output is overwritten by its gradient."""
+        """Gradients of design, weight and parameters; each layer's output is overwritten by its gradient."""
         first, layers, outputs = ctx.first, ctx.layers, list(ctx.outputs)
         ctx.outputs = None
         with torch.autocast(grad.device.type, enabled=False):
@@ -221,35 +224,31 @@ class _ConvStack(torch.autograd.Function):
 class _First:
     """First convolution; its output is computed where it is needed and never stored."""
 
-    def __init__(self, design: Tensor, weight: Tensor, bias: Tensor, size: int) -> None:
-        self.design, self.weight, self.bias, self.size = design, weight, bias, size
+    def __init__(self, design: Tensor, weight: Tensor, size: int) -> None:
+        self.design, self.weight, self.size = design, weight, size
         self.slots = len(weight)
 
     def new_gradients(self) -> list[Tensor]:
-        """Zeros for the gradients of design, weight and bias."""
-        return [torch.zeros_like(self.design), torch.zeros_like(self.weight), torch.zeros_like(self.bias)]
+        """Zeros for the gradients of design and weight."""
+        return [torch.zeros_like(self.design), torch.zeros_like(self.weight)]
 
     def __call__(self, rows: slice) -> Tensor:
         """Normalised rows, before GELU: (rows, D). The rows lie in one slot, or they are all rows."""
         if self.slots == 1 or rows.stop - rows.start < self.size:
-            slot = rows.start * self.slots // self.size
-            return torch.addmm(self.bias[slot], self.design[rows], self.weight[slot])
+            return self.design[rows] @ self.weight[rows.start * self.slots // self.size]
         design = self.design[: self.size].view(self.slots, -1, self.design.shape[1])
-        body = torch.baddbmm(self.bias[:, None], design, self.weight).flatten(0, 1)
-        return F.pad(body, (0, 0, 0, rows.stop - self.size))
+        return F.pad((design @ self.weight).flatten(0, 1), (0, 0, 0, rows.stop - self.size))
 
     def backward(self, grad: Tensor, rows: slice, gradients: list[Tensor]) -> None:
         """Adds to the gradients, given the gradient of the normalised rows."""
-        design, weight, bias = gradients
+        design, weight = gradients
         if self.slots == 1 or len(grad) < self.size:
             slot = rows.start * self.slots // self.size
             design[rows] = grad @ self.weight[slot].mT
             weight[slot] += self.design[rows].mT @ grad
-            bias[slot] += grad.sum(0)
         else:
             grad = grad.view(self.slots, -1, grad.shape[1])
             weight += self.design[: self.size].view(self.slots, -1, self.design.shape[1]).mT @ grad
-            bias += grad.sum(1)
 
 
 class _Layer:

@@ -41,7 +41,8 @@ class _GroupedConvolution(torch.autograd.Function):
         before = kernel // 2
         padded = F.pad(_split(x, groups), (0, 0, before, (rows - 1 + reach) * _STEP - frames - before))
         windows = padded.unfold(2, reach * _STEP, _STEP).transpose(3, 4).reshape(groups, batch * rows, -1)
-        matrix = x.new_zeros(groups, reach * _STEP, width, _STEP, width)
+        matrix = x.new_empty(groups, reach * _STEP, width, _STEP, width)
+        matrix[:, :_STEP], matrix[:, kernel:] = 0, 0  # the rest is written
         taps = weight.view(groups, width, width, kernel).permute(0, 3, 2, 1)
         for step in range(_STEP):
             matrix[:, step : step + kernel, :, step] = taps
