@@ -5,9 +5,11 @@ from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from speechxl.cli import main
+from speechxl.data.audio import read_audio
 from speechxl.data.manifest import read_manifest, write_manifest
 from tests.recipes.conftest import ROOT
 from tests.verbs.spoken_tones import make_spoken_tones
@@ -149,7 +151,15 @@ def test_topics_of_words_that_training_has_and_has_not(recipe, tmp_path):
     write_manifest(path, [
         replace(row, text=words[number % len(words)], speaker="mis01") for number, row in enumerate(read_manifest(path))
     ])  # fmt: skip
-    _, _, (new, same) = compared(recipe, "tusom-topics", tmp_path / "corpora", tmp_path / "recipe" / "out")
+    topics, commands, (background, new, same) = compared(
+        recipe, "tusom-topics", tmp_path / "corpora", tmp_path / "recipe" / "out"
+    )
+    assert commands[0][-2:] == ["--only", "mfcc"]
+    assert background["languages"]["mis"]["test"] == new["languages"]["mis"]["test"] > 0
+    for row, quiet in zip(read_manifest(path), read_manifest(topics.out / "background.tsv"), strict=True):
+        sound, least = read_audio(row.path), read_audio(quiet.path, quiet.start, quiet.duration)
+        assert len(least) == round(0.15 * 16_000)
+        assert np.square(least).mean() <= min(np.square(sound[at : at + 2400]).mean() for at in (0, 1000)) + 1e-9
     assert (new["fold_by"], same["fold_by"]) == ("sentence", "utterance")
     assert [leak["kind"] for leak in new["shared"]] == ["speaker"]
     assert [leak["kind"] for leak in same["shared"]] == ["speaker", "sentence"]
