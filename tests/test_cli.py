@@ -196,7 +196,7 @@ def test_the_version_is_printed(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--precision", "fp16"], "precision is 'fp16', expected one of 32, bf16."),
+        (["--precision", "fp16"], "precision is 'fp16', expected one of auto, 32, bf16."),
         (["--preset", "huge"], "preset is 'huge', expected one of tiny, w2v2-base,"),
         (["--max_step", "1"], "did you mean 'max_steps'?"),
         (["--optim.learning_rate", "1"], "there are optim.lr, optim.warmup"),
